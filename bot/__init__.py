@@ -1,0 +1,1 @@
+"""Discord: what a user types and sees. The only room that imports discord."""

@@ -1,0 +1,1 @@
+"""One file a family of commands: what a user types, judged and answered."""

@@ -1,0 +1,75 @@
+"""Tensors: what paints. Its face is loaded lazily, so that naming the package loads no torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint, describe
+    from .engine.engine import Engine
+    from .errors import (
+        InvalidRequestError,
+        ModelError,
+        OutOfMemoryError,
+        PipelineError,
+        RequestFailedError,
+        UnsupportedSamplerError,
+        WorkerError,
+    )
+    from .events import Cancelled, Event, Failed, Finished, Preview, Progress, Result, Started
+    from .request import Lora, Request
+
+_HOMES = {
+    "Cancelled": "events",
+    "Checkpoint": "checkpoint",
+    "Engine": "engine.engine",
+    "Event": "events",
+    "Failed": "events",
+    "Finished": "events",
+    "InvalidRequestError": "errors",
+    "Lora": "request",
+    "ModelError": "errors",
+    "OutOfMemoryError": "errors",
+    "PipelineError": "errors",
+    "Preview": "events",
+    "Progress": "events",
+    "Request": "request",
+    "RequestFailedError": "errors",
+    "Result": "events",
+    "Started": "events",
+    "UnsupportedSamplerError": "errors",
+    "WorkerError": "errors",
+    "describe": "checkpoint",
+}
+
+__all__ = [
+    "Cancelled",
+    "Checkpoint",
+    "Engine",
+    "Event",
+    "Failed",
+    "Finished",
+    "InvalidRequestError",
+    "Lora",
+    "ModelError",
+    "OutOfMemoryError",
+    "PipelineError",
+    "Preview",
+    "Progress",
+    "Request",
+    "RequestFailedError",
+    "Result",
+    "Started",
+    "UnsupportedSamplerError",
+    "WorkerError",
+    "describe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f".{home}", __name__), name)

@@ -1,0 +1,1 @@
+"""The denoising batch: slots, planner, runner, and `Engine.step()` over them."""

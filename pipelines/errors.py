@@ -1,0 +1,40 @@
+"""What can go wrong while painting; every message is one sentence fit for a user.
+
+PipelineError
+├── InvalidRequestError      the request can never be painted (size, steps, a bad picture)
+├── UnsupportedSamplerError  a scheduler that no table describes
+├── ModelError               a checkpoint that is missing, broken, pickled or of no known family
+├── OutOfMemoryError         too big for this device, even alone
+├── RequestFailedError       this request failed while being painted; others went on
+└── WorkerError              the worker process could not start, or died
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class InvalidRequestError(PipelineError):
+    """The request can never be painted; nothing was spent on it."""
+
+
+class UnsupportedSamplerError(PipelineError):
+    """The scheduler's run is not a table of coefficients, or its name is unknown."""
+
+
+class ModelError(PipelineError):
+    """The checkpoint is missing, broken, pickled, or of no known family."""
+
+
+class OutOfMemoryError(PipelineError):
+    """The request does not fit on the device, even alone."""
+
+
+class RequestFailedError(PipelineError):
+    """The request failed while being painted; its companions were not touched."""
+
+
+class WorkerError(PipelineError):
+    """The worker process could not start, or was lost."""

@@ -1,0 +1,1 @@
+"""What happens to a painted picture: safety checkers, PNG with its parameters inside."""

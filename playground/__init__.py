@@ -1,0 +1,1 @@
+"""`limner demo`: the bot against a simulated Discord in a local web page."""

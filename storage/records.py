@@ -1,0 +1,107 @@
+"""The values that storage keeps and gives back. Who may change them is the business of its other files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """accepted -> queued -> running -> stored -> delivered, or failed, or cancelled."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STORED = "stored"
+    """Painted and saved, its owner not yet told."""
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asked, and where the answer belongs. Discord's ids; 0 where there is none."""
+
+    user_id: int
+    guild_id: int = 0
+    channel_id: int = 0
+    application_id: int = 0
+    interaction_id: int = 0
+    interaction_token: str = ""
+    interaction_at: float = 0.0
+    """Unix seconds of the interaction; its token lives 15 minutes."""
+    message_id: int = 0
+    is_private: bool = False
+    is_user_install: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is accepted; from here on it ends done, failed or cancelled."""
+
+    origin: Origin
+    kind: str
+    """imagine, variation, inpaint, ..."""
+    request_json: str
+    """The whole ask, defaults filled in, pictures by their hashes."""
+    prompt: str
+    num_pictures: int
+    seed: int
+    """Picture i has seed + i."""
+    model: str
+    model_fingerprint: str
+    cost: int
+    """Milli-credits, held until it ends."""
+    parent_picture_id: int | None = None
+    input_hashes: tuple[str, ...] = ()
+    """Stored pictures that the job needs until it ends: the one to vary, the mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands in the database."""
+
+    id: int
+    new: NewJob
+    status: JobStatus
+    attempts: int
+    num_told_attempts: int
+    """Deliveries tried."""
+    error: str
+    """As the user saw it; empty where there was none."""
+    accepted_at: float
+    started_at: float | None
+    stored_at: float | None
+    ended_at: float | None
+    told_at: float | None
+    """When its owner was told the end: the picture, the failure, or the cancelling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A stored picture: a row here, a file named by its content's SHA-256."""
+
+    id: int
+    job_id: int
+    index: int
+    sha256: str
+    seed: int
+    width: int
+    height: int
+    num_bytes: int
+    parameters_json: str
+    created_at: float
+    is_favourite: bool = False
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewPicture:
+    """What a painted picture brings to storage."""
+
+    index: int
+    png: bytes = field(repr=False)
+    seed: int
+    width: int
+    height: int
+    parameters_json: str
