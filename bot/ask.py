@@ -1,0 +1,96 @@
+"""What a user asked for, whole: stored as JSON with the job, and made again from it.
+
+How it is judged and priced is `studio`'s; how it becomes requests stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..pipelines.request import Lora, Request
+from .errors import RefusedError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Kind(StrEnum):
+    IMAGINE = "imagine"
+    VARIATION = "variation"
+    INPAINT = "inpaint"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One to four pictures of one prompt. What is None takes the model's default.
+
+    Pictures stand here by the SHA-256 under which storage keeps their bytes.
+    """
+
+    prompt: str
+    kind: Kind = Kind.IMAGINE
+    negative_prompt: str = ""
+    count: int = 1
+    seed: int | None = None
+    """Picture i is painted with seed + i."""
+    steps: int | None = None
+    guidance_scale: float | None = None
+    sampler: str | None = None
+    width: int | None = None
+    """Pixels; so is `height`."""
+    height: int | None = None
+    model: str = ""
+    loras: tuple[Lora, ...] = ()
+    style: str = ""
+    """The name of a configured style that was already woven into the prompts."""
+    init_image: str = ""
+    mask_image: str = ""
+    """White is painted, black is kept."""
+    strength: float | None = None
+    is_private: bool = False
+    parent_picture_id: int | None = None
+    extras: dict[str, str] = field(default_factory=dict[str, str])
+    """What a newer version wrote and this one does not know is kept, not lost."""
+
+    def to_json(self) -> str:
+        return _ADAPTER.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Ask:
+        """Raises `RefusedError` where the stored text is not an ask."""
+        try:
+            return _ADAPTER.validate_json(text)
+        except ValidationError as error:
+            raise RefusedError("This picture's settings can't be read any more.") from error
+
+    def requests(
+        self, *, tenant: str, init_image: Image | None, mask_image: Image | None
+    ) -> tuple[Request, ...]:
+        """One request a picture; every one has a seed of its own, so `seed` must be drawn by now."""
+        assert self.seed is not None
+        return tuple(
+            Request(
+                self.prompt,
+                negative_prompt=self.negative_prompt,
+                seed=self.seed + index,
+                steps=self.steps,
+                guidance_scale=self.guidance_scale,
+                sampler=self.sampler,
+                width=self.width,
+                height=self.height,
+                init_image=init_image,
+                mask_image=mask_image,
+                strength=self.strength,
+                loras=self.loras,
+                model=self.model,
+                tenant=tenant,
+            )
+            for index in range(self.count)
+        )
+
+
+_ADAPTER = TypeAdapter(Ask)
