@@ -70,7 +70,7 @@ class Ask:
     def requests(
         self, *, tenant: str, init_image: Image | None, mask_image: Image | None
     ) -> tuple[Request, ...]:
-        """One request a picture; every one has a seed of its own, so `seed` must be drawn by now."""
+        """One request a picture, each with a seed of its own: `seed` is drawn by now."""
         assert self.seed is not None
         return tuple(
             Request(
