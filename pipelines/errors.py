@@ -6,7 +6,8 @@ PipelineError
 ├── ModelError               a checkpoint that is missing, broken, pickled or of no known family
 ├── OutOfMemoryError         too big for this device, even alone
 ├── RequestFailedError       this request failed while being painted; others went on
-└── WorkerError              the worker process could not start, or died
+├── WorkerError              the worker process could not start, or died
+└── QueueFullError           not accepted now; says when to ask again
 """
 
 from __future__ import annotations
@@ -38,3 +39,12 @@ class RequestFailedError(PipelineError):
 
 class WorkerError(PipelineError):
     """The worker process could not start, or was lost."""
+
+
+class QueueFullError(PipelineError):
+    """Not accepted: a limit on waiting jobs is reached, or the pool is stopping."""
+
+    def __init__(self, sentence: str, again_s: float | None) -> None:
+        super().__init__(sentence)
+        self.again_s = again_s
+        """Seconds after which asking again makes sense; None: unknown."""

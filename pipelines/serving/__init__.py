@@ -1,1 +1,1 @@
-"""The worker process, the pool that supervises it, and admission: who is painted next."""
+"""Serving: who paints next, and the worker processes that do; the parent's side loads no torch."""
