@@ -1,0 +1,412 @@
+"""What people type, read and shown: flags, permutations and adapters out, a safe line back.
+
+Pure text; which values a model takes is judged by `studio`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
+
+from ..pipelines.request import Lora
+from .errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_LINES = 16
+"""How many prompts one command may stand for, permutations times repeats."""
+
+_MAX_DEPTH = 5
+_MAX_LORAS = 8
+_MAX_LORA_WEIGHT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the flags of a prompt say; None or empty where they say nothing."""
+
+    aspect: tuple[int, int] | None = None
+    width: int | None = None
+    height: int | None = None
+    seed: int | None = None
+    negative: str = ""
+    steps: int | None = None
+    guidance_scale: float | None = None
+    strength: float | None = None
+    count: int | None = None
+    repeat: int | None = None
+    sampler: str = ""
+    model: str = ""
+    style: str = ""
+    is_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One prompt of those that a typed text stands for."""
+
+    prompt: str
+    flags: Flags = field(default_factory=Flags)
+    loras: tuple[Lora, ...] = ()
+
+
+def read(text: str) -> tuple[Line, ...]:
+    """Every prompt that `text` stands for: permutations spelled out, repeats repeated.
+
+    Raises `RefusedError` for a flag that does not exist or has a wrong value, and for too many.
+    """
+    lines: list[Line] = []
+    for expanded in _permutations(clean(text)):
+        line = _read_line(expanded)
+        repeat = line.flags.repeat or 1
+        if len(lines) + repeat > MAX_LINES:
+            raise _too_many(len(lines) + repeat)
+        once = replace(line, flags=replace(line.flags, repeat=None))
+        lines += [once] * repeat
+    return tuple(lines)
+
+
+def write(line: Line) -> str:
+    """The line as somebody could have typed it; `read` gives it back."""
+    flags = line.flags
+    parts = [_guarded(line.prompt)] if line.prompt else []
+    parts += [f"<lora:{lora.name}:{lora.weight:g}>" for lora in line.loras]
+    if flags.aspect is not None:
+        parts.append(f"--ar {flags.aspect[0]}:{flags.aspect[1]}")
+    for known in _KNOWN.values():
+        value = getattr(flags, known.fills)
+        if known.fills in ("aspect", "negative") or value is None or value == "" or value is False:
+            continue
+        if value is True:
+            parts.append(f"--{known.name}")
+        else:
+            parts.append(f"--{known.name} {_written(value)}")
+    if flags.negative:
+        parts.append(f"--no {_guarded(flags.negative)}")
+    return " ".join(parts)
+
+
+def clean(text: str) -> str:
+    """One line of text: controls and direction overrides dropped, whitespace made single spaces."""
+    kept = (
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
+    )
+    return " ".join("".join(c for c in kept if c not in _DIRECTIONS).split())
+
+
+def escape(text: str) -> str:
+    """`text` as Discord shows it letter for letter: no markdown, no links, no mentions."""
+    return _SPECIAL.sub(r"\\\g<0>", text)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, cut between words where there is one near, with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    space = cut.rfind(" ")
+    if space > limit * 2 // 3:
+        cut = cut[:space]
+    return cut.rstrip(" ,;") + "…"
+
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\ufeff")
+_SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
+_LORA = re.compile(r"<lora:([^:<>\s]+)(?::([^:<>\s]*))?>", re.IGNORECASE)
+_FLAG = re.compile(r"(?:^|(?<=\s))(--|—|–)([A-Za-z][A-Za-z_-]*)(?==|\s|$)=?")
+
+
+# ---------------------------------------------------------------------- permutations
+
+
+def _permutations(text: str) -> Iterator[str]:
+    """`{red, green} heart` is two texts. Braces without a comma, or escaped, are only braces."""
+    parts = _Braces(text).parts()
+    num = _num_texts(parts)
+    if num > MAX_LINES:
+        raise _too_many(num)
+    for expanded in _expand(parts):
+        yield " ".join(expanded.split())
+
+
+def _too_many(num: int) -> RefusedError:
+    return RefusedError(
+        f"That makes {num} prompts, and one command takes {MAX_LINES}: "
+        "take some choices out of the braces, or repeat less."
+    )
+
+
+_Part = "str | _Choice"
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One brace with a comma: any of these sequences."""
+
+    of: tuple[tuple[str | _Choice, ...], ...]
+
+
+class _Braces:
+    """Reads braces in one pass; those that never close are letters."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._closes = self._matched()
+
+    def parts(self) -> tuple[str | _Choice, ...]:
+        return self._sequence(0, len(self._text), 0)
+
+    def _matched(self) -> dict[int, int]:
+        closes: dict[int, int] = {}
+        opened: list[int] = []
+        escaped = False
+        for index, character in enumerate(self._text):
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == "{":
+                opened.append(index)
+            elif character == "}" and opened:
+                closes[opened.pop()] = index
+        return closes
+
+    def _sequence(self, start: int, end: int, depth: int) -> tuple[str | _Choice, ...]:
+        if depth > _MAX_DEPTH:
+            raise RefusedError(f"Braces go at most {_MAX_DEPTH} deep.")
+        parts: list[str | _Choice] = []
+        letters: list[str] = []
+        index = start
+        while index < end:
+            character = self._text[index]
+            close = self._closes.get(index)
+            if character == "\\" and index + 1 < end and self._text[index + 1] in "{},\\":
+                letters.append(self._text[index + 1])
+                index += 2
+            elif close is not None:
+                commas = self._commas(index + 1, close)
+                if commas:
+                    parts.append("".join(letters))
+                    letters.clear()
+                    bounds = [index, *commas, close]
+                    parts.append(
+                        _Choice(
+                            tuple(
+                                self._sequence(left + 1, right, depth + 1)
+                                for left, right in zip(bounds, bounds[1:], strict=False)
+                            )
+                        )
+                    )
+                else:
+                    inside = self._sequence(index + 1, close, depth + 1)
+                    parts += ["".join([*letters, "{"]), *inside]
+                    letters = ["}"]
+                index = close + 1
+            else:
+                letters.append(character)
+                index += 1
+        parts.append("".join(letters))
+        return tuple(parts)
+
+    def _commas(self, start: int, end: int) -> list[int]:
+        found: list[int] = []
+        index = start
+        while index < end:
+            if self._text[index] == "\\":
+                index += 1
+            elif index in self._closes:
+                index = self._closes[index]
+            elif self._text[index] == ",":
+                found.append(index)
+            index += 1
+        return found
+
+
+def _num_texts(parts: tuple[str | _Choice, ...]) -> int:
+    product = 1
+    for part in parts:
+        if isinstance(part, _Choice):
+            product *= sum(_num_texts(sequence) for sequence in part.of)
+    return product
+
+
+def _expand(parts: tuple[str | _Choice, ...]) -> Iterator[str]:
+    if not parts:
+        yield ""
+        return
+    head, rest = parts[0], parts[1:]
+    heads = (
+        [head]
+        if isinstance(head, str)
+        else [text.strip() for sequence in head.of for text in _expand(sequence)]
+    )
+    tails = list(_expand(rest))
+    for text in heads:
+        for tail in tails:
+            yield text + tail
+
+
+# ----------------------------------------------------------------------------- flags
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        raise ValueError
+    return int(text)
+
+
+def _decimal(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise ValueError
+    return float(text)
+
+
+def aspect(text: str) -> tuple[int, int]:
+    """`3:2`, `3/2` or `3x2` as a pair. Raises `ValueError`."""
+    match = re.fullmatch(r"([0-9]{1,4})[:/x×]([0-9]{1,4})", text.strip())
+    if match is None or not (left := int(match[1])) or not (right := int(match[2])):
+        raise ValueError
+    return left, right
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    name: str
+    fills: str
+    read: Callable[[str], object] | None
+    """None: the flag takes no value."""
+    takes: str
+    takes_all: bool = False
+    """The value goes on to the next flag."""
+
+
+_KNOWN = {
+    known.name: known
+    for known in (
+        _Known("ar", "aspect", aspect, "a shape, such as --ar 3:2"),
+        _Known("w", "width", _whole, "a width in pixels, such as --w 512"),
+        _Known("h", "height", _whole, "a height in pixels, such as --h 512"),
+        _Known("seed", "seed", _whole, "a whole number, such as --seed 7"),
+        _Known("steps", "steps", _whole, "a whole number, such as --steps 30"),
+        _Known("cfg", "guidance_scale", _decimal, "a number, such as --cfg 6"),
+        _Known("strength", "strength", _decimal, "a number from 0 to 1, such as --strength 0.6"),
+        _Known("n", "count", _whole, "a whole number, such as --n 2"),
+        _Known("repeat", "repeat", _whole, "a whole number, such as --repeat 3"),
+        _Known("sampler", "sampler", _name, "a sampler's name, such as --sampler euler"),
+        _Known("model", "model", _name, "a model's name"),
+        _Known("style", "style", _name, "a style's name"),
+        _Known("private", "is_private", None, "nothing"),
+        _Known("no", "negative", _name, "what to keep away, such as --no clouds", takes_all=True),
+    )
+}
+_ALIASES = {
+    "aspect": "ar",
+    "width": "w",
+    "height": "h",
+    "step": "steps",
+    "scale": "cfg",
+    "guidance": "cfg",
+    "count": "n",
+    "negative": "no",
+    "r": "repeat",
+    "denoise": "strength",
+}
+assert {known.fills for known in _KNOWN.values()} == {each.name for each in fields(Flags)}
+
+
+def _read_line(text: str) -> Line:
+    spans = list(_flags(text))
+    words = [text[: spans[0].start] if spans else text]
+    found: dict[str, object] = {}
+    for span, following in zip(spans, [*spans[1:], None], strict=True):
+        known = _lookup(span.name)
+        rest = text[span.end : following.start if following else len(text)].strip()
+        if known.read is None:
+            found[known.fills] = True
+            words.append(rest)
+            continue
+        value, rest = (rest, "") if known.takes_all else _first_word(rest)
+        words.append(rest)
+        try:
+            read_value = known.read(value)
+        except ValueError as error:
+            raise RefusedError(f"--{span.name} takes {known.takes}.") from error
+        if known.takes_all and known.fills in found:
+            read_value = f"{found[known.fills]}, {read_value}"
+        found[known.fills] = read_value
+    flags = replace(Flags(), **found) if found else Flags()
+    if flags.repeat == 0:
+        raise RefusedError(f"--repeat takes {_KNOWN['repeat'].takes}.")
+    prompt, loras = _without_loras(" ".join(words))
+    return Line(" ".join(prompt.split()), flags, loras)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    name: str
+    start: int
+    end: int
+
+
+def _flags(text: str) -> Iterator[_Span]:
+    for match in _FLAG.finditer(text):
+        dashes, name = match[1], match[2].lower()
+        # A phone turns `--` into a dash; a dash before any other word is only a dash.
+        if dashes == "--" or name in _KNOWN or name in _ALIASES:
+            yield _Span(name, match.start(), match.end())
+
+
+def _lookup(name: str) -> _Known:
+    known = _KNOWN.get(_ALIASES.get(name, name))
+    if known is not None:
+        return known
+    near = difflib.get_close_matches(name, [*_KNOWN, *_ALIASES], n=1, cutoff=0.5)
+    if near:
+        raise RefusedError(f"There is no --{name}; did you mean --{near[0]}?")
+    every = ", ".join(f"--{each}" for each in _KNOWN)
+    raise RefusedError(f"There is no --{name}; there are {every}.")
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    if text.startswith('"') and (close := text.find('"', 1)) > 0:
+        return text[1:close], text[close + 1 :]
+    value, _, rest = text.partition(" ")
+    return value, rest
+
+
+def _without_loras(text: str) -> tuple[str, tuple[Lora, ...]]:
+    found: list[Lora] = []
+    for match in _LORA.finditer(text):
+        try:
+            weight = float(match[2]) if match[2] else 1.0
+        except ValueError as error:
+            raise RefusedError(f"{match[0]}: the last part is a number, such as 0.8.") from error
+        if not abs(weight) <= _MAX_LORA_WEIGHT:
+            raise RefusedError(f"{match[0]}: a weight lies between -2 and 2.")
+        found.append(Lora(match[1], weight))
+    if len(found) > _MAX_LORAS:
+        raise RefusedError(f"One prompt takes {_MAX_LORAS} adapters.")
+    return _LORA.sub(" ", text), tuple(found)
+
+
+def _guarded(text: str) -> str:
+    return re.sub(r"[{},\\]", r"\\\g<0>", text) if "{" in text or "\\" in text else text
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    text = str(value)
+    return f'"{text}"' if " " in text else text
