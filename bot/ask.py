@@ -46,7 +46,7 @@ class Ask:
     model: str = ""
     loras: tuple[Lora, ...] = ()
     style: str = ""
-    """The name of a configured style that was already woven into the prompts."""
+    """A configured style's name; its words are woven around the prompt when it is painted, not here."""
     init_image: str = ""
     mask_image: str = ""
     """White is painted, black is kept."""

@@ -1,0 +1,96 @@
+"""Opens a studio from the settings: storage, the pool of workers, the models; closes it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ..pipelines import checkpoint as checkpoints
+from ..pipelines.errors import ModelError
+from ..pipelines.serving.config import Limits, PoolConfig
+from ..pipelines.serving.pool import WorkerPool
+from ..storage.database import Storage
+from .studio import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from ..pipelines.checkpoint import Checkpoint
+    from ..pipelines.serving.updates import Update
+    from .settings import ModelSettings, Settings
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
+    """The studio, its workers starting in the background; jobs of an earlier life wait in it.
+
+    Raises `StorageError` when the data folder can't be used.
+    """
+    found, broken = await asyncio.to_thread(read_models, settings)
+    for name, sentence in broken.items():
+        log.error("model %r is left out: %s", name, sentence)
+    async with AsyncExitStack() as resources:
+        storage = await resources.enter_async_context(Storage.open(settings.storage.folder))
+        heard: list[Studio] = []
+
+        def listen(update: Update) -> None:
+            for studio in heard:
+                studio.heard(update)
+
+        pool = WorkerPool(pool_config(settings, found), listen)
+        studio = Studio(settings, storage, pool, found, broken)
+        heard.append(studio)
+        resources.push_async_callback(studio.quiet)
+        await resources.enter_async_context(pool)
+        yield studio
+        studio.close_doors()
+
+
+def read_models(settings: Settings) -> tuple[dict[str, Checkpoint], dict[str, str]]:
+    """What is configured and readable, and one sentence for each that is not. Blocks on the disk."""
+    found: dict[str, Checkpoint] = {}
+    broken: dict[str, str] = {}
+    for name, model in settings.models.items():
+        try:
+            found[name] = described(name, model)
+        except ModelError as error:
+            broken[name] = str(error)
+    return found, broken
+
+
+def described(name: str, model: ModelSettings) -> Checkpoint:
+    """What the settings say of a model, completed from its own files.
+
+    Raises `ModelError`.
+    """
+    return checkpoints.describe(
+        model.path,
+        name=name,
+        steps=model.steps,
+        guidance_scale=model.guidance_scale,
+        sampler=model.sampler,
+        strength=model.strength,
+        size_px=model.size_px,
+    )
+
+
+def pool_config(settings: Settings, models: dict[str, Checkpoint]) -> PoolConfig:
+    """What the settings mean for the pool of workers."""
+    limits, engine = settings.limits, settings.engine
+    return PoolConfig(
+        models=tuple(models.values()),
+        devices=engine.devices,
+        dtype=engine.dtype,
+        limits=Limits(
+            waiting=limits.queue_length,
+            waiting_per_tenant=limits.waiting_per_user,
+            waiting_per_group=limits.waiting_per_server,
+            running_per_tenant=limits.running_per_user,
+        ),
+        max_rows=engine.max_rows,
+        threads=engine.threads or None,
+    )

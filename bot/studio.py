@@ -1,0 +1,350 @@
+"""The one meeting place of pipelines and storage: submit, cancel, watch, recover. No discord in it.
+
+A job is accepted in one transaction, painted by the pool, stored, settled, and its end is told by
+a `Teller`. What is painted next is admission's, what a member may spend is storage's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from PIL import Image
+
+from ..pipelines.errors import PipelineError, QueueFullError
+from ..pipelines.serving.tickets import Ticket
+from ..pipelines.serving.updates import Began, Broke, Done, Painted, Update, Withdrawn
+from ..storage.errors import StorageError
+from ..storage.records import Job, JobStatus, NewJob, NewPicture
+from .ask import Ask
+from .errors import RefusedError
+from .judging import Judge
+from .pricing import price
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping, Sequence
+
+    from ..pipelines.checkpoint import Checkpoint
+    from ..pipelines.serving.pool import WorkerPool
+    from ..storage.database import Storage
+    from ..storage.records import Origin, Picture
+    from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+_TELLERS_AT_ONCE = 8
+"""Deliveries under way at one time: what piled up while the bot was gone must not flood Discord."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who asks, as the payload of the interaction tells it."""
+
+    user_id: int
+    guild_id: int = 0
+    role_ids: tuple[int, ...] = ()
+    is_admin: bool = False
+    channel_id: int = 0
+    is_nsfw_channel: bool = False
+
+    @property
+    def tenant(self) -> str:
+        """The user's name for fairness; nothing can be read from it but equality."""
+        return str(self.user_id)
+
+
+class Teller(Protocol):
+    """Tells owners how their jobs go. Discord's is `delivery`."""
+
+    def moved(self, job: Job, update: Update) -> None:
+        """Often, on the event loop; to be coalesced."""
+        ...
+
+    async def ended(self, job: Job, pictures: Sequence[Picture]) -> None:
+        """Once the job is stored, failed or cancelled; marks it as told when it was."""
+        ...
+
+
+@dataclass(slots=True)
+class _Run:
+    """A job between its acceptance and its end. Its updates are handled one after another."""
+
+    job: Job
+    ask: Ask
+    painted: dict[int, Painted] = field(default_factory=dict[int, Painted])
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Studio:
+    """Made by `opening.open_studio`; lives on one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        pool: WorkerPool,
+        checkpoints: Mapping[str, Checkpoint],
+        broken_models: Mapping[str, str],
+    ) -> None:
+        self.settings = settings
+        self.storage = storage
+        self.pool = pool
+        self.checkpoints = checkpoints
+        """The first one is the default."""
+        self.broken_models = broken_models
+        """Configured names that can't be loaded, and one sentence why."""
+        self._is_closing = False
+        self._judge = Judge(settings, checkpoints)
+        self._runs: dict[int, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._teller: Teller | None = None
+        self._telling = asyncio.Semaphore(_TELLERS_AT_ONCE)
+
+    # Asking
+
+    def judge(self, ask: Ask, member: Member) -> Ask:
+        """The ask with its defaults filled in. Pure, no waiting.
+
+        Raises `RefusedError` with the one sentence that says what to change.
+        """
+        return self._judge.complete(ask, member)
+
+    def price(self, ask: Ask) -> int:
+        """Milli-credits of a judged ask."""
+        return price(ask, self.checkpoints[ask.model])
+
+    async def keep(self, picture: bytes) -> str:
+        """Stores a picture that an ask needs; gives the hash that the ask names it by."""
+        return await self.storage.images.put(picture)
+
+    async def submit(self, ask: Ask, origin: Origin, member: Member) -> Job:
+        """Accepts a job: from here on it ends done, failed or cancelled, and its owner is told.
+
+        Raises `RefusedError`; then nothing was spent and nothing is kept.
+        """
+        if self._is_closing:
+            raise RefusedError("I am just being restarted: ask again in a minute.")
+        ask = self.judge(ask, member)
+        if ask.seed is None:
+            ask = replace(ask, seed=secrets.randbelow(2**32))
+        assert ask.seed is not None
+        group = _group(member.guild_id)
+        try:
+            self.pool.refuse(member.tenant, group)
+        except QueueFullError as error:
+            raise RefusedError(str(error)) from error
+        inputs = tuple(sha for sha in (ask.init_image, ask.mask_image) if sha)
+        new = NewJob(
+            origin=origin,
+            kind=ask.kind.value,
+            request_json=ask.to_json(),
+            prompt=ask.prompt,
+            num_pictures=ask.count,
+            seed=ask.seed,
+            model=ask.model,
+            model_fingerprint=self.checkpoints[ask.model].fingerprint,
+            cost=self.price(ask),
+            parent_picture_id=ask.parent_picture_id,
+            input_hashes=inputs,
+        )
+        init_image, mask_image = await self._inputs(ask)
+        try:
+            job = await self.storage.jobs.accept(new)
+        except StorageError as error:
+            raise RefusedError(str(error)) from error
+        self._start(job, ask, init_image, mask_image)
+        return job
+
+    async def cancel(self, job_id: int) -> bool:
+        """Whether the job was still to be stopped; its end is told as every other."""
+        if job_id in self._runs:
+            return self.pool.cancel(str(job_id))
+        return False
+
+    def watch(self, job_id: int, is_watched: bool) -> None:
+        """Whether previews are wanted of it."""
+        if job_id in self._runs:
+            self.pool.watch(str(job_id), is_watched)
+
+    # Telling
+
+    async def attach(self, teller: Teller) -> None:
+        """From now on `teller` tells. What an earlier life left open goes on here."""
+        self._teller = teller
+        for job in await self.storage.jobs.untold():
+            self._spawn(f"tell job {job.id}", self._tell(job))
+        for job in await self.storage.jobs.unfinished():
+            if job.id not in self._runs:
+                await self._resume(job)
+
+    async def detach(self) -> None:
+        """Nobody tells any more; what is under way is waited for."""
+        self._teller = None
+        await self.quiet()
+
+    def close_doors(self) -> None:
+        """Nothing new is accepted from now on; what was, goes on in the next life."""
+        self._is_closing = True
+
+    # What the pool says
+
+    def heard(self, update: Update) -> None:
+        """The pool's listener; on the event loop."""
+        run = self._runs.get(int(update.key))
+        if run is None:
+            return
+        match update:
+            case Painted():
+                run.painted[update.index] = update
+            case Began():
+                self._spawn(f"start job {run.job.id}", self._begin(run))
+            case Done() | Broke() | Withdrawn():
+                del self._runs[run.job.id]
+                self._spawn(f"end job {run.job.id}", self._end(run, update))
+            case _:
+                pass
+        if self._teller is not None:
+            self._teller.moved(run.job, update)
+
+    async def _begin(self, run: _Run) -> None:
+        async with run.turn:
+            await self.storage.jobs.start(run.job.id)
+
+    async def _end(self, run: _Run, end: Done | Broke | Withdrawn) -> None:
+        async with run.turn:
+            job_id = run.job.id
+            match end:
+                case Done():
+                    await self._store(run)
+                case Broke():
+                    log.warning("job %d failed: %s", job_id, end.sentence)
+                    await self.storage.jobs.fail(job_id, end.sentence)
+                case Withdrawn():
+                    await self.storage.jobs.cancel(job_id)
+        await self._tell(await self.storage.jobs.get(job_id))
+
+    async def _store(self, run: _Run) -> None:
+        job_id = run.job.id
+        try:
+            pictures = [
+                await self._picture(run, run.painted[index]) for index in range(run.ask.count)
+            ]
+            await self.storage.jobs.store(job_id, pictures)
+        except (StorageError, PipelineError) as error:
+            log.exception("job %d was painted but could not be stored", job_id)
+            await self.storage.jobs.fail(job_id, str(error))
+
+    async def _picture(self, run: _Run, painted: Painted) -> NewPicture:
+        return NewPicture(
+            index=painted.index,
+            png=painted.png,
+            seed=painted.seed,
+            width=painted.width,
+            height=painted.height,
+            parameters_json=painted.parameters_json,
+        )
+
+    async def _tell(self, job: Job) -> None:
+        teller = self._teller
+        if teller is None:
+            return
+        pictures: Sequence[Picture] = ()
+        if job.status is JobStatus.STORED:
+            pictures = await self.storage.images.of_job(job.id)
+        async with self._telling:
+            await teller.ended(job, pictures)
+
+    # Running
+
+    def _start(
+        self,
+        job: Job,
+        ask: Ask,
+        init_image: Image.Image | None,
+        mask_image: Image.Image | None,
+        *,
+        is_recovered: bool = False,
+    ) -> None:
+        origin = job.new.origin
+        tenant = str(origin.user_id)
+        requests = self._judge.woven(ask).requests(
+            tenant=tenant, init_image=init_image, mask_image=mask_image
+        )
+        ticket = Ticket(
+            key=str(job.id),
+            requests=requests,
+            tenant=tenant,
+            group=_group(origin.guild_id),
+            cost=job.new.cost / 1000,
+        )
+        self._runs[job.id] = _Run(job, ask)
+        # It was accepted: whoever came in between, the queue takes it now.
+        waiting = self.pool.submit(ticket, is_recovered=True)
+        if self._teller is not None:
+            self._teller.moved(job, waiting)
+        if is_recovered:
+            log.info("job %d goes on where the last run stopped", job.id)
+
+    async def _resume(self, job: Job) -> None:
+        """Queues a job of an earlier life again, with its own seed."""
+        try:
+            ask = Ask.from_json(job.new.request_json)
+            if ask.model not in self.checkpoints:
+                raise RefusedError(f"The model {ask.model!r} is not configured any more.")
+            init_image, mask_image = await self._inputs(ask)
+            if job.status is JobStatus.RUNNING:
+                await self.storage.jobs.requeue(job.id)
+        except (RefusedError, StorageError) as error:
+            log.warning("job %d can't go on: %s", job.id, error)
+            await self.storage.jobs.fail(job.id, str(error))
+            self._spawn(f"tell job {job.id}", self._tell(await self.storage.jobs.get(job.id)))
+            return
+        self._start(job, ask, init_image, mask_image, is_recovered=True)
+
+    async def _inputs(self, ask: Ask) -> tuple[Image.Image | None, Image.Image | None]:
+        async def read(sha256: str) -> Image.Image | None:
+            if not sha256:
+                return None
+            return await asyncio.to_thread(_decoded, await self.storage.images.read(sha256))
+
+        try:
+            return await read(ask.init_image), await read(ask.mask_image)
+        except StorageError as error:
+            raise RefusedError("The picture that this starts from is gone.") from error
+
+    # Tasks
+
+    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+        task = asyncio.create_task(self._guarded(name, work), name=f"limner: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, name: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            # The database is the truth: what failed here is taken up again at the next start.
+            log.exception("could not %s", name)
+
+    async def quiet(self, *, patience_s: float = 5.0) -> None:
+        """Waits for what is under way; what takes longer is cut off, and taken up again later."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=patience_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+def _group(guild_id: int) -> str:
+    return str(guild_id)
+
+
+def _decoded(picture: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(picture))
+    image.load()
+    return image
