@@ -1,4 +1,4 @@
-"""What can be seen of the pool at a moment: values for `/limner queue`, `doctor` and the metrics."""
+"""What can be seen of the pool at a moment: values for the queue card, `doctor`, the metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job as the serving room sees it: what to paint, for whom, at what cost. Jobs proper are storage's."""
+"""A job as the serving room sees it: what to paint, for whom, at what cost. Jobs are storage's."""
 
 from __future__ import annotations
 

@@ -1,0 +1,89 @@
+"""A ticket on its way through the pool: what is painted, what is left, what it survived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .forecast import Course
+    from .tickets import Ticket
+    from .workload import Load
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """Owned by the pool; outlives the worker that it is in."""
+
+    ticket: Ticket
+    model: str
+    loads: tuple[Load, ...]
+    course: Course
+    """Its rest, for forecasts; kept up to date by `stepped`."""
+    is_watched: bool
+    painted: set[int] = field(default_factory=set[int])
+    steps_done: dict[int, int] = field(default_factory=dict[int, int])
+    """Picture index -> steps, of those being painted now."""
+    steps_of: dict[int, int] = field(default_factory=dict[int, int])
+    """Picture index -> its steps as the engine says; the load's before."""
+    has_begun: bool = False
+    is_cancelled: bool = False
+    is_suspect: bool = False
+    """It was in a worker that was lost, and paints alone until it ends."""
+    crashes_alone: int = 0
+    told_moved_at: float = 0.0
+    told_place: tuple[int, float | None] = (0, None)
+
+    @property
+    def key(self) -> str:
+        return self.ticket.key
+
+    @property
+    def unpainted(self) -> list[int]:
+        return [i for i in range(len(self.ticket.requests)) if i not in self.painted]
+
+    @property
+    def rows_left(self) -> int:
+        """Rows that still take part in ticks."""
+        return sum(self.loads[i].rows for i in self.unpainted if self._left(i) > 0)
+
+    @property
+    def step(self) -> int:
+        return sum(
+            self._steps(i) if i in self.painted else min(self._steps(i), self.steps_done.get(i, 0))
+            for i in range(len(self.loads))
+        )
+
+    @property
+    def steps(self) -> int:
+        return sum(self._steps(i) for i in range(len(self.loads)))
+
+    @property
+    def used_share(self) -> float:
+        return self.step / max(1, self.steps)
+
+    def stepped(self, index: int, step: int, steps: int) -> None:
+        self.steps_done[index] = step
+        self.steps_of[index] = steps
+        self._refresh()
+
+    def finished(self, index: int) -> None:
+        self.painted.add(index)
+        self._refresh()
+
+    def interrupted(self) -> None:
+        """Its worker is gone: what is not painted begins again."""
+        self.steps_done.clear()
+        self._refresh()
+
+    def _steps(self, index: int) -> int:
+        return self.steps_of.get(index, self.loads[index].steps)
+
+    def _left(self, index: int) -> int:
+        return self._steps(index) - self.steps_done.get(index, 0)
+
+    def _refresh(self) -> None:
+        course, live = self.course, [i for i in self.unpainted if self._left(i) > 0]
+        course.rows = sum(self.loads[i].rows for i in live)
+        course.weight = sum(self.loads[i].weight for i in live)
+        course.left = max((self._left(i) for i in live), default=0)

@@ -1,0 +1,191 @@
+"""What pool and worker say to each other: frozen values, the same on any transport.
+
+How they travel is channel's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+    from ..events import Timings
+    from ..request import Request
+    from .updates import Cause
+
+
+# To the worker. Closing the pipe ends it.
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first message: what to load, and where."""
+
+    models: tuple[Checkpoint, ...]
+    skipped_models: tuple[tuple[str, str], ...]
+    """(name, sentence): took a worker down while being loaded."""
+    device: str
+    dtype: str
+    threads: int | None
+    max_rows: int | None
+    memory_limit_bytes: int | None
+    fixed_bucket: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    key: str
+    index: int
+    request: Request = field(repr=False)
+    wants_previews: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    key: str
+    is_on: bool
+
+
+Order = Setup | Paint | Cancel | Watch
+
+
+# From the worker.
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    pid: int
+    device: str
+    """What "auto" has become."""
+    num_devices: int
+    """Of that kind, which it could use."""
+
+
+class Phase(Enum):
+    """What a worker is about to do that has no ticks; each has its own patience."""
+
+    LOADING = "loading"
+    COMPILING = "compiling"
+    PAINTING = "painting"
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    phase: Phase
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBroke:
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    max_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureBegan:
+    key: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Ticks of one model since the last report."""
+
+    model: str
+    ticks: int
+    rows: int
+    """Summed over the ticks; so is `weight`."""
+    weight: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    key: str
+    index: int
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Proof of life, and of progress; several ticks may share one."""
+
+    paces: tuple[Paced, ...]
+    steps: tuple[Stepped, ...]
+    memory_bytes: int
+    device_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePreviewed:
+    key: str
+    index: int
+    image: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePainted:
+    key: str
+    index: int
+    png: bytes = field(repr=False)
+    seed: int
+    width: int
+    height: int
+    parameters_json: str = field(repr=False)
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFailed:
+    key: str
+    index: int
+    sentence: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCancelled:
+    key: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dying:
+    """The worker ends itself, and says why in one sentence."""
+
+    sentence: str
+
+
+Report = (
+    Hello
+    | Entered
+    | ModelLoaded
+    | ModelBroke
+    | Ready
+    | PictureBegan
+    | Ticked
+    | PicturePreviewed
+    | PicturePainted
+    | PictureFailed
+    | PictureCancelled
+    | Dying
+)

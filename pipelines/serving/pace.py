@@ -1,0 +1,51 @@
+"""How fast a worker is, measured: seconds a tick as a straight line over the rows in it.
+
+What the seconds are needed for is forecast's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_KEPT = 0.98
+"""A report's weight after each later one."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """A running least-squares fit, per model, that forgets."""
+
+    _nn: float = 0.0
+    _nw: float = 0.0
+    _ww: float = 0.0
+    _ns: float = 0.0
+    _ws: float = 0.0
+
+    @property
+    def is_measured(self) -> bool:
+        return self._nn > 0
+
+    def observe(self, ticks: int, weight: float, seconds: float) -> None:
+        """`ticks` ticks with summed row weight `weight` took `seconds`, whatever filled them."""
+        if ticks <= 0:
+            return
+        # A report of k ticks carries k times the evidence of one: its sums, over sqrt(k).
+        self._nn = self._nn * _KEPT + ticks
+        self._nw = self._nw * _KEPT + weight
+        self._ww = self._ww * _KEPT + weight * weight / ticks
+        self._ns = self._ns * _KEPT + seconds
+        self._ws = self._ws * _KEPT + weight * seconds / ticks
+
+    def tick_s(self, weight: float) -> float:
+        """Seconds of a tick whose rows weigh this much; 0 before anything was measured."""
+        if not self.is_measured:
+            return 0.0
+        spread = self._nn * self._ww - self._nw * self._nw
+        if spread > 1e-6 * self._nn * self._ww:
+            slope = (self._nn * self._ws - self._nw * self._ns) / spread
+            start = (self._ns - slope * self._nw) / self._nn
+            if slope >= 0 and start >= 0:
+                return start + slope * weight
+            if start < 0 and self._ww > 0:
+                return weight * self._ws / self._ww
+        return self._ns / self._nn

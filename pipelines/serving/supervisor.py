@@ -1,0 +1,385 @@
+"""One worker's life: started before it is needed, believed while it ticks, started again when lost.
+
+It runs on the event loop without a task of its own: timers and calls posted from threads. Which
+tickets a worker gets, and what becomes of them when it is lost, is the pool's.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from .forecast import Lane
+from .messages import (
+    Dying,
+    Entered,
+    Hello,
+    ModelBroke,
+    ModelLoaded,
+    Phase,
+    PicturePainted,
+    Ready,
+    Setup,
+    Ticked,
+)
+from .pace import Pace
+from .process import Exited, WorkerProcess
+from .state import WorkerState, WorkerStatus
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .config import PoolConfig
+    from .flights import Flight
+    from .messages import Order, Report
+
+_log = logging.getLogger(__name__)
+
+_CHECK_S = 0.25
+_PROVEN_S = 60.0
+_USABLE = (WorkerStatus.READY, WorkerStatus.BUSY)
+
+
+class Keeper(Protocol):
+    """What a supervisor tells, on the loop."""
+
+    def worker_reported(self, worker: Supervisor, report: Report) -> None: ...
+
+    def worker_changed(self, worker: Supervisor) -> None:
+        """It became ready, or broken, or lost a model."""
+        ...
+
+    def worker_lost(self, worker: Supervisor, reason: str) -> None:
+        """Its process is gone; its flights are still listed, and the pool takes them away."""
+        ...
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts over all its processes."""
+
+    ticks: int = 0
+    restarts: int = 0
+    memory_bytes: int = 0
+    device_memory_bytes: int = 0
+    recent: deque[tuple[int, int, float]] = field(
+        default_factory=lambda: deque[tuple[int, int, float]](maxlen=50)
+    )
+    """(ticks, rows, seconds) of the last reports."""
+
+    @property
+    def tick_s(self) -> float | None:
+        ticks = sum(t for t, _, _ in self.recent)
+        return sum(s for _, _, s in self.recent) / ticks if ticks else None
+
+    @property
+    def rows_per_tick(self) -> float:
+        ticks = sum(t for t, _, _ in self.recent)
+        return sum(r for _, r, _ in self.recent) / ticks if ticks else 0.0
+
+
+class Supervisor:
+    """Owns the process of one device."""
+
+    def __init__(
+        self, device: str, config: PoolConfig, keeper: Keeper, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.device = device
+        self.flights: dict[str, Flight] = {}
+        """Tickets in this worker, by key; the pool fills and empties it."""
+        self.models: frozenset[str] = frozenset()
+        self.broken_models: dict[str, str] = {}
+        self.max_rows = config.max_rows or 1
+        self.num_devices = 1
+        self.paces: dict[str, Pace] = {}
+        self._config = config
+        self._keeper = keeper
+        self._loop = loop
+        self._status = WorkerStatus.STOPPED
+        self._reason = ""
+        self._process: WorkerProcess | None = None
+        self._pid: int | None = None
+        self._phase = Phase.LOADING
+        self._loading = ""
+        """The model being loaded."""
+        self._load_crashes: dict[str, int] = {}
+        self._last_sentence = ""
+        self._silent_s = 0.0
+        self._checked_at = 0.0
+        self._failures = 0
+        """In a row; a picture sets it back, and so does having stood for a while."""
+        self._ready_at = 0.0
+        self._false_starts = 0
+        """In a row without getting ready."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._tally = _Tally()
+
+    @property
+    def is_usable(self) -> bool:
+        return self._status in _USABLE
+
+    @property
+    def is_broken(self) -> bool:
+        return self._status is WorkerStatus.BROKEN
+
+    @property
+    def reason(self) -> str:
+        return self._reason
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in flight that are not through yet."""
+        return sum(flight.rows_left for flight in self.flights.values())
+
+    @property
+    def state(self) -> WorkerState:
+        status = self._status
+        if status is WorkerStatus.READY and self.flights:
+            status = WorkerStatus.BUSY
+        tally = self._tally
+        return WorkerState(
+            device=self.device,
+            pid=self._pid,
+            status=status,
+            reason=self._reason,
+            models=tuple(m.name for m in self._config.models if m.name in self.models),
+            broken_models=dict(self.broken_models),
+            num_running=len(self.flights),
+            num_rows=self.num_rows,
+            max_rows=self.max_rows,
+            memory_bytes=tally.memory_bytes,
+            device_memory_bytes=tally.device_memory_bytes,
+            ticks=tally.ticks,
+            rows_per_tick=tally.rows_per_tick,
+            tick_s=tally.tick_s,
+            restarts=tally.restarts,
+        )
+
+    def lane(self, ready_in_s: float = 0.0) -> Lane:
+        """This worker, for a forecast."""
+        return Lane(
+            courses=tuple(f.course for f in self.flights.values() if f.course.left > 0),
+            max_rows=self.max_rows,
+            models=self.models or frozenset(m.name for m in self._config.models),
+            tick_s=self.tick_s,
+            ready_in_s=ready_in_s,
+        )
+
+    def tick_s(self, model: str, weight: float) -> float:
+        """Measured on this worker; 0 before."""
+        pace = self.paces.get(model)
+        return pace.tick_s(weight) if pace else 0.0
+
+    def start(self) -> None:
+        """Starts the process; what follows is told to the keeper."""
+        config = self._config
+        setup = Setup(
+            models=config.models,
+            skipped_models=tuple(
+                (name, self.broken_models[name])
+                for name, crashes in self._load_crashes.items()
+                if crashes >= 2
+            ),
+            device=self.device,
+            dtype=config.dtype,
+            threads=config.threads,
+            max_rows=config.max_rows,
+            memory_limit_bytes=config.memory_limit_bytes,
+            fixed_bucket=config.fixed_bucket,
+        )
+        process: WorkerProcess
+
+        def hear(report: Report | Exited) -> None:
+            try:
+                self._loop.call_soon_threadsafe(self._heard, process, report)
+            except RuntimeError:
+                # The host closed its loop without closing the pool; nobody is left to tell.
+                process.close()
+
+        process = WorkerProcess(
+            f"worker-{self.device}", setup, is_offline=not config.is_hub_allowed, hear=hear
+        )
+        self._process = process
+        self._status = WorkerStatus.STARTING
+        self._phase = Phase.LOADING
+        self._loading = ""
+        self._last_sentence = ""
+        self._silent_s = 0.0
+        self._checked_at = time.monotonic()
+        process.start()
+        self._schedule(_CHECK_S, self._check)
+
+    def send(self, order: Order) -> None:
+        if self._process is not None:
+            self._process.send(order)
+
+    def close(self) -> WorkerProcess | None:
+        """Closes its pipe, starts it no more; the process, to be joined off the loop."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._status = WorkerStatus.STOPPED
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+        return process
+
+    def _schedule(self, after_s: float, call: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        assert callable(call)
+        self._timer = self._loop.call_later(after_s, call)
+
+    def _heard(self, process: WorkerProcess, report: Report | Exited) -> None:
+        if process is not self._process:
+            return  # the last words of one that was given up
+        match report:
+            case Exited():
+                self._lost(report)
+                return
+            case Hello():
+                self._status = WorkerStatus.LOADING
+                self._pid = report.pid
+                self.num_devices = report.num_devices
+            case Entered():
+                self._phase = report.phase
+                self._loading = report.model if report.phase is Phase.LOADING else ""
+            case ModelLoaded():
+                self.models |= {report.name}
+                self.broken_models.pop(report.name, None)
+                self._load_crashes.pop(report.name, None)
+                _log.info("%s loaded %s in %.1f s", process.name, report.name, report.seconds)
+            case ModelBroke():
+                self.models -= {report.name}
+                self._say_broken(report.name, report.sentence)
+            case Ready():
+                self._ready(report)
+            case Ticked():
+                self._ticked(report)
+            case PicturePainted():
+                self._failures = 0
+            case Dying():
+                self._last_sentence = report.sentence
+            case _:
+                pass
+        self._keeper.worker_reported(self, report)
+
+    def _ready(self, report: Ready) -> None:
+        self.max_rows = report.max_rows
+        self._status = WorkerStatus.READY
+        self._reason = "; ".join(self.broken_models.values())
+        self._false_starts = 0
+        self._ready_at = time.monotonic()
+        self._phase = Phase.PAINTING
+        self._loading = ""
+        self._keeper.worker_changed(self)
+
+    def _ticked(self, report: Ticked) -> None:
+        self._tally.memory_bytes = report.memory_bytes
+        self._tally.device_memory_bytes = report.device_memory_bytes
+        for paced in report.paces:
+            self._tally.ticks += paced.ticks
+            self._tally.recent.append((paced.ticks, paced.rows, paced.seconds))
+            pace = self.paces.setdefault(paced.model, Pace())
+            pace.observe(paced.ticks, paced.weight, paced.seconds)
+
+    def _say_broken(self, name: str, sentence: str) -> None:
+        if self.broken_models.get(name) != sentence:
+            _log.error("The model %s cannot be used on %s: %s", name, self.device, sentence)
+        self.broken_models[name] = sentence
+        if self.is_usable:
+            self._reason = "; ".join(self.broken_models.values())
+            self._keeper.worker_changed(self)
+
+    def _check(self) -> None:
+        """Is it hanging? Silence counts only while this loop itself is running."""
+        process = self._process
+        if process is None:
+            return
+        now = time.monotonic()
+        watched_s = min(now - self._checked_at, 4 * _CHECK_S)
+        if process.heard_at > self._checked_at or (self.is_usable and not self.flights):
+            self._silent_s = 0.0
+        else:
+            self._silent_s += watched_s
+        self._checked_at = now
+        patience_s = self._patience_s()
+        if self._silent_s > patience_s:
+            self._last_sentence = (
+                f"The worker on {self.device} said nothing for {self._silent_s:.0f} s"
+                f" while {self._phase.value}, and was stopped."
+            )
+            process.kill()
+            self._silent_s = 0.0
+        self._schedule(_CHECK_S, self._check)
+
+    def _patience_s(self) -> float:
+        patience = self._config.patience
+        match self._phase:
+            case Phase.LOADING:
+                return patience.loading_s
+            case Phase.COMPILING:
+                return patience.compiling_s
+            case Phase.PAINTING:
+                tick_s = self._tally.tick_s
+                if tick_s is None:
+                    return patience.tick_s * 10
+                return max(patience.tick_s, patience.hang_factor * tick_s)
+
+    def _lost(self, exited: Exited) -> None:
+        was_usable = self.is_usable
+        reason = self._last_sentence or _exit_sentence(self.device, exited.code)
+        _log.error("%s", reason, extra={"worker": f"worker-{self.device}"})
+        if exited.last_words:
+            _log.debug("It wrote last:\n%s", exited.last_words)
+        self._process = None
+        self._pid = None
+        self.models = frozenset()
+        self._tally.memory_bytes = self._tally.device_memory_bytes = 0
+        self._count_load_crash(reason)
+        if time.monotonic() - self._ready_at > _PROVEN_S and was_usable:
+            self._failures = 0
+        self._failures += 1
+        self._false_starts = 0 if was_usable else self._false_starts + 1
+        self._tally.restarts += 1
+        self._reason = reason
+        patience = self._config.patience
+        if self._false_starts >= patience.give_up_after:
+            self._status = WorkerStatus.BROKEN
+            delay_s = patience.broken_s
+        else:
+            self._status = WorkerStatus.RESTARTING
+            doublings = min(self._failures - 1, 30)
+            delay_s = min(patience.restart_s * 2**doublings, patience.restart_most_s)
+        self._schedule(delay_s, self.start)
+        self._keeper.worker_lost(self, reason)
+
+    def _count_load_crash(self, reason: str) -> None:
+        """A model that takes the worker down twice while being loaded is loaded no more."""
+        name = self._loading
+        if not name:
+            return
+        self._load_crashes[name] = self._load_crashes.get(name, 0) + 1
+        if self._load_crashes[name] >= 2:
+            self._say_broken(name, f"Loading {name} takes the worker down: {reason}")
+
+
+def _exit_sentence(device: str, code: int | None) -> str:
+    if code is None:
+        return f"The worker on {device} cannot be started."
+    if code >= 0:
+        return f"The worker on {device} ended unexpectedly with status {code}."
+    if code == -9:
+        return (
+            f"The worker on {device} was killed;"
+            " if nobody did it by hand, the machine ran out of memory."
+        )
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"The worker on {device} crashed ({name})."
