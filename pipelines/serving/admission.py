@@ -13,8 +13,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import QueueFullError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -85,12 +83,10 @@ class Admission:
                 return f"This server has {here} jobs waiting already, as many as it may have."
         return None
 
-    def add(self, ticket: Ticket, *, is_recovered: bool = False) -> None:
-        """Queues a ticket. Raises `QueueFullError`, unless it was accepted in an earlier life."""
+    def add(self, ticket: Ticket) -> None:
+        """Queues a ticket, whatever the limits: who asks `refusal` first is bounded by them."""
         if ticket.key in self:
             raise ValueError(f"ticket {ticket.key} has not ended yet")
-        if not is_recovered and (sentence := self.refusal(ticket.tenant, ticket.group)):
-            raise QueueFullError(sentence, None)
         self._waiting[ticket.key] = _Place(ticket, self._now())
         self._mean_cost = (
             self._mean_cost * 0.9 + ticket.cost * 0.1 if self._mean_cost else ticket.cost

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint
+    from ..checkpoint import Adapter, Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Patience:
 class PoolConfig:
     models: tuple[Checkpoint, ...]
     """The first one is the default."""
+    adapters: tuple[Adapter, ...] = ()
     devices: tuple[str, ...] = ("auto",)
     """One worker each: "cpu", "cuda:0", ...; "auto" is every GPU there is, or the CPU."""
     dtype: str = "auto"

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint
+    from ..checkpoint import Adapter, Checkpoint
     from ..events import Timings
     from ..request import Request
     from .updates import Cause
@@ -24,6 +24,7 @@ class Setup:
     """The first message: what to load, and where."""
 
     models: tuple[Checkpoint, ...]
+    adapters: tuple[Adapter, ...]
     skipped_models: tuple[tuple[str, str], ...]
     """(name, sentence): took a worker down while being loaded."""
     device: str

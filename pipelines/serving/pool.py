@@ -34,6 +34,7 @@ from .messages import (
 )
 from .state import PoolState
 from .supervisor import Supervisor
+from .tickets import Ticket
 from .updates import (
     Began,
     Broke,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 
     from ..checkpoint import Checkpoint
     from .config import PoolConfig
-    from .tickets import Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -144,27 +144,31 @@ class WorkerPool:
             failures=dict(self._failures),
         )
 
+    def refuse(self, tenant: str, group: str) -> None:
+        """Raises what `submit` would raise for a new ticket now: `QueueFullError`, `WorkerError`."""
+        if self._is_draining or self._is_closed:
+            raise QueueFullError("Limner is being restarted: ask again in a minute.", 60.0)
+        if self._is_broken():
+            raise WorkerError(_BROKEN)
+        if (sentence := self._admission.refusal(tenant, group)) is not None:
+            raise QueueFullError(sentence, self._again_s())
+
     def submit(self, ticket: Ticket, *, is_recovered: bool = False) -> Waiting:
         """Accepts a ticket, and tells when it is likely to begin.
 
-        A recovered one, accepted in an earlier life, is never refused. Requests without a seed get
-        one, so that what is painted again is the same. Raises `QueueFullError`, `WorkerError`.
+        A recovered one, or one that `refuse` let pass before it was written down, is never refused.
+        Requests without a seed get one, so that what is painted again is the same. Raises
+        `QueueFullError`, `WorkerError`.
         """
-        if self._is_draining or self._is_closed:
-            raise QueueFullError("Limner is being restarted: ask again in a minute.", 60.0)
         if not is_recovered:
-            self._refuse_if_broken()
+            self.refuse(ticket.tenant, ticket.group)
         checkpoint = self._checkpoint(ticket.model)
         seeded = tuple(
             r if r.seed is not None else replace(r, seed=secrets.randbelow(1 << 32))
             for r in ticket.requests
         )
         ticket = replace(ticket, requests=seeded)
-        try:
-            self._admission.add(ticket, is_recovered=is_recovered)
-        except QueueFullError as error:
-            again_s = self.estimate_s(ticket.cost, ticket.tenant)
-            raise QueueFullError(str(error), again_s) from error
+        self._admission.add(ticket)
         loads = tuple(measure(request, checkpoint) for request in ticket.requests)
         self._flights[ticket.key] = Flight(
             ticket,
@@ -205,12 +209,7 @@ class WorkerPool:
             worker.send(Watch(key, on))
 
     def estimate_s(self, cost: float, tenant: str) -> float | None:
-        """Seconds until a new ticket of that cost would begin; None before anything was measured.
-
-        A refused one may ask again when the next one begins, which is sooner.
-        """
-        from .tickets import Ticket
-
+        """Seconds until a new ticket of that cost would begin; None before anything was measured."""
         default = self._config.models[0]
         ticket = Ticket("", (), tenant, "", cost)
         asked = Course(ticket, default.name, 2, 2.0, default.steps)
@@ -292,8 +291,6 @@ class WorkerPool:
             self._suspects[flight.key] = None
             flight.told_place = (0, None)
             self._listen(Waiting(flight.key, 0, None))
-        if self._workers and all(w.is_broken for w in self._workers):
-            self._give_up()
         self._hand_out()
 
     # The inside.
@@ -318,7 +315,9 @@ class WorkerPool:
         """Fills every worker that has room, the emptiest first."""
         if self._is_closed:
             return
-        if not self._is_paused:
+        if self._is_broken():
+            self._give_up()
+        elif not self._is_paused:
             self._hand_out_suspects()
             while (pair := self._next()) is not None:
                 self._begin(*pair)
@@ -398,9 +397,8 @@ class WorkerPool:
         for flight in list(self._flights.values()):
             self._end(flight, Broke(flight.key, _BROKEN, Cause.WORKER))
 
-    def _refuse_if_broken(self) -> None:
-        if self._workers and all(w.is_broken for w in self._workers):
-            raise WorkerError(_BROKEN)
+    def _is_broken(self) -> bool:
+        return bool(self._workers) and all(w.is_broken for w in self._workers)
 
     def _picture(
         self,
@@ -502,6 +500,13 @@ class WorkerPool:
 
     def _is_measured(self) -> bool:
         return any(pace.is_measured for w in self._workers for pace in w.paces.values())
+
+    def _again_s(self) -> float | None:
+        """Until the next waiting ticket begins, which makes room for another."""
+        if not self._is_measured():
+            return None
+        waiting = [self._flights[ticket.key].course for ticket in self._admission.order()]
+        return min(self._begins_s(waiting).values(), default=None)
 
     def _lanes(self) -> list[Lane]:
         return [w.lane() for w in self._workers if not w.is_broken]

@@ -179,6 +179,7 @@ class Supervisor:
         config = self._config
         setup = Setup(
             models=config.models,
+            adapters=config.adapters,
             skipped_models=tuple(
                 (name, self.broken_models[name])
                 for name, crashes in self._load_crashes.items()
