@@ -1,4 +1,7 @@
-"""The values that storage keeps and gives back. Who may change them is the business of its other files."""
+"""The values of jobs and pictures that storage keeps and gives back.
+
+Their `repr` shows no prompt and no token. Who may change them is `jobs.py`'s.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Origin:
     channel_id: int = 0
     application_id: int = 0
     interaction_id: int = 0
-    interaction_token: str = ""
+    interaction_token: str = field(default="", repr=False)
     interaction_at: float = 0.0
     """Unix seconds of the interaction; its token lives 15 minutes."""
     message_id: int = 0
@@ -42,9 +45,9 @@ class NewJob:
     origin: Origin
     kind: str
     """imagine, variation, inpaint, ..."""
-    request_json: str
+    request_json: str = field(repr=False)
     """The whole ask, defaults filled in, pictures by their hashes."""
-    prompt: str
+    prompt: str = field(repr=False)
     num_pictures: int
     seed: int
     """Picture i has seed + i."""
@@ -52,9 +55,11 @@ class NewJob:
     model_fingerprint: str
     cost: int
     """Milli-credits, held until it ends."""
+    num_pixels: int = 0
+    """Of one picture; a quota may cap it."""
     parent_picture_id: int | None = None
     input_hashes: tuple[str, ...] = ()
-    """Stored pictures that the job needs until it ends: the one to vary, the mask."""
+    """Stored pictures that the job needs: the one to vary, the mask. Kept as long as its own are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,10 @@ class Job:
     ended_at: float | None
     told_at: float | None
     """When its owner was told the end: the picture, the failure, or the cancelling."""
+    delivery_error: str = ""
+    """Why the last attempt to tell its owner failed."""
+    gave_up_at: float | None = None
+    """When telling was given up for good; the history still shows the pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class Picture:
     width: int
     height: int
     num_bytes: int
-    parameters_json: str
+    parameters_json: str = field(repr=False)
     created_at: float
     is_favourite: bool = False
     is_deleted: bool = False
@@ -104,4 +113,4 @@ class NewPicture:
     seed: int
     width: int
     height: int
-    parameters_json: str
+    parameters_json: str = field(repr=False)

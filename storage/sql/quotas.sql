@@ -1,0 +1,96 @@
+-- name: rules_of_member
+-- Every rule that concerns one member.
+SELECT * FROM quota_rules
+WHERE guild_id = :guild_id AND (
+    scope IN ('default', 'budget')
+    OR (scope = 'user' AND subject_id IN (:user_id, :pseudonym))
+    OR (scope = 'role' AND subject_id IN (SELECT value FROM json_each(:role_ids)))
+)
+ORDER BY subject_id;
+
+-- name: rules_of_guild
+-- Every rule of one server.
+SELECT * FROM quota_rules WHERE guild_id = :guild_id ORDER BY scope, subject_id;
+
+-- name: rule
+-- One rule.
+SELECT * FROM quota_rules
+WHERE guild_id = :guild_id AND scope = :scope AND subject_id = :subject_id;
+
+-- name: put_rule
+-- Sets a rule, in place of an older one.
+INSERT OR REPLACE INTO quota_rules (
+    guild_id, scope, subject_id, window, rolling_s, amount, max_unfinished, max_pixels, max_pictures
+)
+VALUES (
+    :guild_id, :scope, :subject_id, :window, :rolling_s, :amount, :max_unfinished, :max_pixels,
+    :max_pictures
+);
+
+-- name: drop_rule
+-- Takes a rule away.
+DELETE FROM quota_rules
+WHERE guild_id = :guild_id AND scope = :scope AND subject_id = :subject_id;
+
+-- name: zone
+-- The time zone in which a server's days begin.
+SELECT time_zone FROM guild_settings WHERE guild_id = :guild_id;
+
+-- name: last_reset
+-- When a member's use was last set back to nothing, alone or with everybody's.
+SELECT max(at) AS at FROM ledger
+WHERE kind = 'reset' AND guild_id = :guild_id AND user_id IN (:user_id, :pseudonym, -1)
+    AND at <= :now;
+
+-- name: spent_sum
+-- What a member used between two moments, as one line.
+SELECT
+    max(counts_at) AS at,
+    coalesce(sum(CASE kind WHEN 'hold' THEN amount - granted ELSE granted - amount END), 0)
+        AS amount
+FROM ledger INDEXED BY ledger_usage
+WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+    AND user_id IN (:user_id, :pseudonym)
+    AND counts_at >= :start AND counts_at <= :end AND counts_at > :reset_at;
+
+-- name: spent_lines
+-- The same, moment by moment: a rolling window must know when each leaves it.
+SELECT
+    counts_at AS at,
+    sum(CASE kind WHEN 'hold' THEN amount - granted ELSE granted - amount END) AS amount
+FROM ledger INDEXED BY ledger_usage
+WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+    AND user_id IN (:user_id, :pseudonym)
+    AND counts_at >= :start AND counts_at <= :end AND counts_at > :reset_at
+GROUP BY counts_at
+HAVING amount > 0;
+
+-- name: guild_spent
+-- What a server used between two moments: the first, broken quarter of an hour line by line, the
+-- others from their tallies, as if each were spent in its last millisecond.
+SELECT counts_at AS at, sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END) AS amount
+FROM ledger INDEXED BY ledger_by_time
+WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+    AND counts_at >= :start AND counts_at <= :end
+    AND counts_at < (CAST(:start / 900 AS INTEGER) + 1) * 900
+GROUP BY counts_at
+HAVING amount > 0
+UNION ALL
+SELECT quarter * 900 + 899.999, amount
+FROM guild_usage
+WHERE guild_id = :guild_id AND quarter > CAST(:start / 900 AS INTEGER) AND quarter * 900 < :end
+    AND amount > 0;
+
+-- name: live_grants
+-- A member's grants that have not expired, and what is left of each.
+SELECT * FROM (
+    SELECT id, expires_at, amount - coalesce((
+        SELECT sum(CASE kind WHEN 'draw' THEN amount ELSE -amount END)
+        FROM grant_draws WHERE grant_id = ledger.id
+    ), 0) AS left_over
+    FROM ledger
+    WHERE kind = 'grant' AND guild_id = :guild_id AND user_id IN (:user_id, :pseudonym)
+        AND (expires_at IS NULL OR expires_at > :now)
+)
+WHERE left_over > 0
+ORDER BY id;
