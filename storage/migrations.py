@@ -35,7 +35,7 @@ def known_migrations() -> tuple[Migration, ...]:
     """Every migration that this Limner brings, in order."""
     found = [
         Migration(int(match[1]), entry.read_text("utf-8"))
-        for entry in (files(__package__) / "sql").iterdir()
+        for entry in (files(__name__.rpartition(".")[0]) / "sql").iterdir()
         if (match := _FILE.fullmatch(entry.name))
     ]
     return tuple(sorted(found, key=lambda migration: migration.number))

@@ -17,7 +17,7 @@ _NAME = re.compile(r"^-- name: ([a-z_0-9]+)$", re.MULTILINE)
 
 def load(subject: str) -> Mapping[str, str]:
     """The statements of `sql/<subject>.sql` by name."""
-    text = (files(__package__) / "sql" / f"{subject}.sql").read_text("utf-8")
+    text = (files(__name__.rpartition(".")[0]) / "sql" / f"{subject}.sql").read_text("utf-8")
     # re.split with one group gives: what precedes, name, statement, name, statement, ...
     _, *parts = _NAME.split(text)
     return {

@@ -31,7 +31,7 @@ from .windows import zone_named
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
 
     from .database import Database, Rows, Transaction
@@ -115,7 +115,7 @@ class Quotas:
         )
 
     async def _rules(
-        self, rows: Rows, member: dict[str, object], role_ids: Collection[int]
+        self, rows: Rows, member: Mapping[str, object], role_ids: Collection[int]
     ) -> Rules:
         found = await rows.all(
             _SQL["rules_of_member"], {**member, "role_ids": json.dumps(sorted(role_ids))}
@@ -138,14 +138,14 @@ class Quotas:
         row = await rows.one(_SQL["zone"], {"guild_id": guild_id})
         return UTC if row is None else zone_named(row["time_zone"])
 
-    async def _grants(self, rows: Rows, member: dict[str, object]) -> tuple[Grant, ...]:
+    async def _grants(self, rows: Rows, member: Mapping[str, object]) -> tuple[Grant, ...]:
         found = await rows.all(_SQL["live_grants"], member)
         return tuple(Grant(row["id"], row["left_over"], row["expires_at"]) for row in found)
 
     async def _spent(
         self,
         rows: Rows,
-        member: dict[str, object],
+        member: Mapping[str, object],
         period: Period,
         reset_at: float,
         zone: tzinfo,

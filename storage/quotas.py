@@ -49,7 +49,7 @@ class Allowance:
     """So many milli-credits a period; None: unlimited."""
 
     amount: int | None
-    period: Period = Period()
+    period: Period = field(default_factory=Period)
 
     def __post_init__(self) -> None:
         if self.amount is not None and self.amount < 0:
@@ -82,18 +82,18 @@ class Rules:
     else the server's default; else the bot's.
     """
 
-    user: Rule = Rule()
+    user: Rule = field(default_factory=Rule)
     roles: tuple[tuple[int, Rule], ...] = ()
     """Only the roles that the member has, with their ids."""
-    default: Rule = Rule()
-    bot: Rule = Rule()
+    default: Rule = field(default_factory=Rule)
+    bot: Rule = field(default_factory=Rule)
     budget: Allowance | None = None
     """What the whole server may spend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Milli-credits that count from a moment on; several may be summed that stop counting at once."""
+    """Milli-credits that count from a moment on; what stops counting at once may be summed."""
 
     at: float
     amount: int
@@ -112,7 +112,7 @@ class Grant:
 class Standing:
     """All that a decision depends on, beside the ask and the time."""
 
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     zone: tzinfo = UTC
     spent: Mapping[Period, tuple[Spent, ...]] = field(
         default_factory=dict[Period, tuple[Spent, ...]]

@@ -59,7 +59,7 @@ class NewJob:
     """Of one picture; a quota may cap it."""
     parent_picture_id: int | None = None
     input_hashes: tuple[str, ...] = ()
-    """Stored pictures that the job needs: the one to vary, the mask. Kept as long as its own are."""
+    """Stored pictures that the job needs: to vary, the mask. Kept as long as its own."""
 
 
 @dataclass(frozen=True, slots=True)

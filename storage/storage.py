@@ -20,7 +20,7 @@ from .quota_store import Quotas
 from .quotas import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
 
@@ -48,10 +48,10 @@ class Storage:
     async def open(
         folder: Path,
         *,
-        bot_rule: Rule = Rule(),
+        bot_rule: Rule | None = None,
         clock: Callable[[], float] = time.time,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
-    ) -> AsyncIterator[Storage]:
+    ) -> AsyncGenerator[Storage, None]:
         """Takes the folder's lock, migrates its database, and closes both at the end.
 
         `bot_rule` is the quota where a server set none. Raises `FolderInUseError`,
@@ -65,7 +65,7 @@ class Storage:
             try:
                 row = await database.one("SELECT value FROM secrets WHERE name = 'pseudonym'")
                 assert row is not None, "the first migration writes it"
-                yield Storage(rooms, database, Pseudonyms(row["value"]), bot_rule, clock)
+                yield Storage(rooms, database, Pseudonyms(row["value"]), bot_rule or Rule(), clock)
             finally:
                 await database.close()
         finally:
