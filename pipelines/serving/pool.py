@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from ..errors import QueueFullError, WorkerError
 from .admission import Admission
 from .flights import Flight
-from .forecast import Course, Lane, begins_s, course
+from .forecast import course
 from .messages import (
     Cancel,
     Hello,
@@ -32,9 +32,10 @@ from .messages import (
     Ticked,
     Watch,
 )
+from .outlook import Outlook
+from .quarantine import Quarantine
 from .state import PoolState
 from .supervisor import Supervisor
-from .tickets import Ticket
 from .updates import (
     Began,
     Broke,
@@ -51,10 +52,11 @@ from .updates import (
 from .workload import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ..checkpoint import Checkpoint
     from .config import PoolConfig
+    from .tickets import Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -81,11 +83,9 @@ class WorkerPool:
         self._admission = Admission(config.limits, config.fairness, time.monotonic)
         self._flights: dict[str, Flight] = {}
         """All that have not ended, waiting ones too."""
-        self._suspects: dict[str, None] = {}
-        """Keys that wait to be painted alone, oldest first."""
-        self._prover: Supervisor | None = None
-        """The worker that paints suspects, and nothing else meanwhile."""
+        self._quarantine = Quarantine()
         self._workers: list[Supervisor] = []
+        self._outlook = Outlook(self._admission, self._flights, self._workers, config.models[0])
         self._is_paused = False
         self._is_draining = False
         self._is_closed = False
@@ -145,13 +145,13 @@ class WorkerPool:
         )
 
     def refuse(self, tenant: str, group: str) -> None:
-        """Raises what `submit` would raise for a new ticket now: `QueueFullError`, `WorkerError`."""
+        """Raises what `submit` would for a new ticket now: `QueueFullError`, `WorkerError`."""
         if self._is_draining or self._is_closed:
             raise QueueFullError("Limner is being restarted: ask again in a minute.", 60.0)
         if self._is_broken():
             raise WorkerError(_BROKEN)
         if (sentence := self._admission.refusal(tenant, group)) is not None:
-            raise QueueFullError(sentence, self._again_s())
+            raise QueueFullError(sentence, self._outlook.again_s())
 
     def submit(self, ticket: Ticket, *, is_recovered: bool = False) -> Waiting:
         """Accepts a ticket, and tells when it is likely to begin.
@@ -177,7 +177,7 @@ class WorkerPool:
             course(ticket, checkpoint.name, loads),
             ticket.wants_previews,
         )
-        waiting = self._waiting(ticket.key)
+        waiting = self._outlook.waiting(ticket.key)
         # After this call has answered, so that nobody hears of a ticket before it was accepted.
         self._soon(self._hand_out)
         return waiting
@@ -209,16 +209,8 @@ class WorkerPool:
             worker.send(Watch(key, on))
 
     def estimate_s(self, cost: float, tenant: str) -> float | None:
-        """Seconds until a new ticket of that cost would begin; None before anything was measured."""
-        default = self._config.models[0]
-        ticket = Ticket("", (), tenant, "", cost)
-        asked = Course(ticket, default.name, 2, 2.0, default.steps)
-        flights = self._flights
-        waiting = [
-            asked if t is ticket else flights[t.key].course
-            for t in self._admission.order_with(ticket)
-        ]
-        return self._begins_s(waiting, until="").get("") if self._is_measured() else None
+        """Seconds until a new ticket of that cost would begin; None before measurements."""
+        return self._outlook.estimate_s(cost, tenant)
 
     def pause(self) -> None:
         """Hands out nothing more; what is being painted goes on, what comes waits."""
@@ -269,8 +261,7 @@ class WorkerPool:
     def worker_lost(self, worker: Supervisor, reason: str) -> None:
         flights = list(worker.flights.values())
         worker.flights.clear()
-        if self._prover is worker:
-            self._prover = None
+        self._quarantine.forget(worker)
         was_alone = len(flights) == 1
         for flight in flights:
             flight.interrupted()
@@ -287,8 +278,7 @@ class WorkerPool:
                 _log.error("%s", reason, extra={"job": flight.key})
                 self._end(flight, Broke(flight.key, sentence, Cause.WORKER))
                 continue
-            flight.is_suspect = True
-            self._suspects[flight.key] = None
+            self._quarantine.add(flight)
             flight.told_place = (0, None)
             self._listen(Waiting(flight.key, 0, None))
         self._hand_out()
@@ -318,37 +308,20 @@ class WorkerPool:
         if self._is_broken():
             self._give_up()
         elif not self._is_paused:
-            self._hand_out_suspects()
+            if (pair := self._quarantine.next(self._workers)) is not None:
+                self._begin(*pair)
             while (pair := self._next()) is not None:
                 self._begin(*pair)
             self._fail_unpaintable()
         self._schedule_places()
-
-    def _hand_out_suspects(self) -> None:
-        if not self._suspects:
-            self._prover = None
-            return
-        for key in list(self._suspects):
-            flight = self._flights[key]
-            able = [w for w in self._workers if w.is_usable and flight.model in w.models]
-            if self._prover is not None and self._prover.is_usable:
-                able = [w for w in able if w is self._prover]
-            if not able:
-                continue
-            # Nothing else enters the prover, so it empties, and is then the suspect's alone.
-            self._prover = min(able, key=lambda w: len(w.flights))
-            if not self._prover.flights:
-                self._begin(flight, self._prover)
-            return
 
     def _next(self) -> tuple[Flight, Supervisor] | None:
         usable = [
             w
             for w in self._workers
             if w.is_usable
-            and w is not self._prover
             and w.num_rows < w.max_rows
-            and not any(f.is_suspect for f in w.flights.values())
+            and not self._quarantine.is_closed_to_others(w)
         ]
         if not usable:
             return None
@@ -366,7 +339,7 @@ class WorkerPool:
         return self._flights[ticket.key], worker
 
     def _begin(self, flight: Flight, worker: Supervisor) -> None:
-        self._suspects.pop(flight.key, None)
+        self._quarantine.discard(flight.key)
         worker.flights[flight.key] = flight
         for index in flight.unpainted:
             request = replace(flight.ticket.requests[index], tenant=flight.ticket.tenant)
@@ -451,17 +424,10 @@ class WorkerPool:
         for flight in touched.values():
             if now - flight.told_moved_at >= _TELL_S and not flight.is_cancelled:
                 flight.told_moved_at = now
-                left_s = self._left_s(worker, flight)
+                left_s = self._outlook.left_s(worker, flight)
                 self._listen(Moved(flight.key, flight.step, flight.steps, left_s))
         if has_room:
             self._hand_out()
-
-    def _left_s(self, worker: Supervisor, flight: Flight) -> float | None:
-        weights: dict[str, float] = {}
-        for other in worker.flights.values():
-            weights[other.model] = weights.get(other.model, 0.0) + other.course.weight
-        round_s = sum(worker.tick_s(model, weight) for model, weight in weights.items())
-        return round_s * flight.course.left if round_s else None
 
     def _end(self, flight: Flight, end: End) -> None:
         """The one place where a ticket ends."""
@@ -469,7 +435,7 @@ class WorkerPool:
         if self._flights.get(key) is not flight:
             return
         del self._flights[key]
-        self._suspects.pop(key, None)
+        self._quarantine.discard(key)
         for worker in self._workers:
             worker.flights.pop(key, None)
         if not self._admission.withdraw(key):
@@ -496,34 +462,6 @@ class WorkerPool:
         assert self._loop is not None
         self._loop.call_soon(call, *arguments)
 
-    # Places and waits.
-
-    def _is_measured(self) -> bool:
-        return any(pace.is_measured for w in self._workers for pace in w.paces.values())
-
-    def _again_s(self) -> float | None:
-        """Until the next waiting ticket begins, which makes room for another."""
-        if not self._is_measured():
-            return None
-        waiting = [self._flights[ticket.key].course for ticket in self._admission.order()]
-        return min(self._begins_s(waiting).values(), default=None)
-
-    def _lanes(self) -> list[Lane]:
-        return [w.lane() for w in self._workers if not w.is_broken]
-
-    def _begins_s(self, waiting: Iterable[Course], until: str | None = None) -> dict[str, float]:
-        return begins_s(self._lanes(), waiting, self._admission.room(), until)
-
-    def _waiting(self, key: str) -> Waiting:
-        order = [ticket.key for ticket in self._admission.order()]
-        flight = self._flights[key]
-        wait_s: float | None = None
-        if self._is_measured():
-            ahead = [self._flights[k].course for k in order]
-            wait_s = self._begins_s(ahead, until=key).get(key)
-        flight.told_place = (order.index(key) + 1, wait_s)
-        return Waiting(key, *flight.told_place)
-
     def _schedule_places(self) -> None:
         if self._places_timer is None and self._admission.num_waiting and self._loop is not None:
             self._places_timer = self._loop.call_later(_PLACES_S, self._tell_places)
@@ -531,20 +469,9 @@ class WorkerPool:
     def _tell_places(self) -> None:
         """Tells who waits where, if that has changed noticeably."""
         self._places_timer = None
-        flights = [self._flights[ticket.key] for ticket in self._admission.order()]
-        waits = self._begins_s([f.course for f in flights]) if self._is_measured() else {}
-        for place, flight in enumerate(flights, 1):
-            wait_s = waits.get(flight.key)
-            if _differs(flight.told_place, (place, wait_s)):
-                flight.told_place = (place, wait_s)
-                self._listen(Waiting(flight.key, place, wait_s))
+        for waiting in self._outlook.changed():
+            self._listen(waiting)
         self._schedule_places()
 
 
 _BROKEN = "Painting is out of order: its worker cannot start. The owner's log says why."
-
-
-def _differs(told: tuple[int, float | None], now: tuple[int, float | None]) -> bool:
-    if told[0] != now[0] or (told[1] is None) != (now[1] is None):
-        return True
-    return told[1] is not None and now[1] is not None and abs(told[1] - now[1]) > 0.1 * told[1] + 1
