@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoint import Checkpoint, describe
+    from .checkpoint import Adapter, Checkpoint, describe
     from .engine.engine import Engine
     from .errors import (
         InvalidRequestError,
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from .events import Cancelled, Event, Failed, Finished, Preview, Progress, Result, Started
+    from .limits import SAMPLERS, check, fill, rows_of, ticks_of
     from .request import Lora, Request
 
 _HOMES = {
+    "Adapter": "checkpoint",
+    "SAMPLERS": "limits",
+    "check": "limits",
+    "fill": "limits",
+    "rows_of": "limits",
+    "ticks_of": "limits",
     "Cancelled": "events",
     "Checkpoint": "checkpoint",
     "Engine": "engine.engine",
@@ -46,6 +53,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "SAMPLERS",
+    "Adapter",
     "Cancelled",
     "Checkpoint",
     "Engine",
@@ -66,7 +75,11 @@ __all__ = [
     "Started",
     "UnsupportedSamplerError",
     "WorkerError",
+    "check",
     "describe",
+    "fill",
+    "rows_of",
+    "ticks_of",
 ]
 
 

@@ -1,1 +1,1 @@
-"""The denoising batch: slots, planner, runner, and `Engine.step()` over them."""
+"""One denoising batch for everybody: slots, planner, runner, `Engine.step()`."""

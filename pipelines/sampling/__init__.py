@@ -1,1 +1,1 @@
-"""A diffusers scheduler as a table of coefficients, and one fused update for all rows."""
+"""How x moves: a diffusers scheduler's run as a table of coefficients, and one update for all rows."""

@@ -1,0 +1,388 @@
+"""The engine: requests in, events out, one bounded piece of work a step.
+
+It owns the requests and decides what is done next; the planner says who, the runner how. It is
+driven by one thread; what happens around it (processes, admission, PNG) is `serving`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import psutil
+import torch
+
+from ..checkpoint import describe
+from ..errors import InvalidRequestError, PipelineError, RequestFailedError
+from ..events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Preview,
+    Progress,
+    Result,
+    Started,
+    Timings,
+)
+from ..limits import check, fill, rows_of
+from .conditioning import Conditioner
+from .crowd import Crowd
+from .darkroom import Darkroom
+from .device import choose_device, choose_dtype
+from .entrance import Entrance
+from .lane import Lane
+from .live import BatchKey, Live, Phase
+from .planner import Planner
+from .runner import Runner
+from .shelf import Shelf
+from .stats import EngineStats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from ..checkpoint import Adapter, Checkpoint
+    from ..families.family import Model
+    from ..request import Request
+
+log = logging.getLogger(__name__)
+
+_KEPT_LANES: Final = 4
+
+MAX_ROWS: Final = 32
+MAX_LIVE: Final = 256
+"""Requests with slots; more wait, unencoded."""
+_MAX_ADMITTED: Final = 8
+"""At a time: a flood's encoding does not hold up the next tick."""
+_PREVIEW_EVERY_S: Final = 0.5
+
+
+class Engine:
+    """Paints everybody's requests in shared forward passes."""
+
+    def __init__(
+        self,
+        checkpoints: Sequence[Checkpoint],
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        adapters: Sequence[Adapter] = (),
+        memory_bytes: int | None = None,
+        max_rows: int = MAX_ROWS,
+        max_live: int = MAX_LIVE,
+        fixed_bucket: int | None = None,
+    ) -> None:
+        """`memory_bytes` bounds the weights of all models; `fixed_bucket` pads every tick to that
+        many rows, which makes a request's bytes independent of its companions.
+
+        Raises `InvalidRequestError` for a device or dtype that this machine does not have.
+        """
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(dtype, self.device)
+        self._shelf = Shelf(checkpoints, self.device, self.dtype, memory_bytes)
+        self._adapters = {adapter.name: adapter for adapter in adapters}
+        self._crowd = Crowd()
+        self._planner = Planner(max_rows=max_rows, fixed_bucket=fixed_bucket)
+        self._runner = Runner()
+        self._lanes: dict[BatchKey, Lane] = {}
+        self._conditioner = Conditioner()
+        self._entrance = Entrance(self._conditioner, self._lane, self._fail)
+        self._darkroom = Darkroom()
+        self._max_live = max_live
+        self._outbox: list[Event] = []
+        self._next_id = 1
+        self._turn = 0
+        self._ticks = 0
+        self._painted = 0
+        self._last_tick = (0, 0, 0.0)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: Path | str,
+        device: str = "cpu",
+        dtype: str = "float32",
+        *,
+        fixed_bucket: int | None = None,
+    ) -> Engine:
+        """An engine for one checkpoint, loaded at once. Raises `ModelError`."""
+        checkpoint = describe(path)
+        engine = cls([checkpoint], device=device, dtype=dtype, fixed_bucket=fixed_bucket)
+        engine.load(checkpoint.name)
+        return engine
+
+    # What is asked of it.
+
+    def add(self, request: Request) -> int:
+        """Takes a request; it joins at the next tick. Raises `InvalidRequestError`."""
+        checkpoint = self._shelf.checkpoint(request.model)
+        filled = fill(request, checkpoint)
+        check(filled, checkpoint)
+        for lora in filled.loras:
+            if lora.name not in self._adapters:
+                raise InvalidRequestError(f"There is no adapter called {lora.name!r} here.")
+        if filled.seed is None:
+            filled = replace(filled, seed=random.SystemRandom().getrandbits(32))
+        assert filled.width is not None
+        assert filled.height is not None
+        rows = rows_of(filled)
+        cost = rows * filled.width * filled.height / checkpoint.size_px**2
+        live = Live(self._next_id, filled, rows, cost, time.perf_counter())
+        self._next_id += 1
+        self._crowd.add(live)
+        return live.id
+
+    def cancel(self, request_id: int) -> bool:
+        """Its rows are free before the next tick. False if it is not (or no longer) here."""
+        live = self._crowd.get(request_id)
+        if live is None:
+            return False
+        self._drop(live)
+        self._outbox.append(Cancelled(request_id))
+        return True
+
+    def watch(self, request_id: int, on: bool = True) -> None:
+        """Whether previews of it are made: somebody looks."""
+        live = self._crowd.get(request_id)
+        if live is not None:
+            live.is_watched = on
+
+    def load(self, name: str = "") -> None:
+        """Warms a model up; otherwise the first request for it waits. Raises `ModelError`."""
+        self._shelf.get(self._shelf.checkpoint(name).name, self._crowd.is_busy)
+        self._drop_stale_lanes()
+
+    def close(self) -> None:
+        """Drops every request and every model; the engine can be used again."""
+        for live in self._crowd.all():
+            self.cancel(live.id)
+        self._lanes.clear()
+        self._shelf.clear()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing to do and nothing to tell."""
+        return not len(self._crowd) and not self._outbox
+
+    @property
+    def max_rows(self) -> int:
+        """Of one forward pass."""
+        return self._planner.max_rows
+
+    @property
+    def live_rows(self) -> int:
+        return self._crowd.live_rows
+
+    @property
+    def stats(self) -> EngineStats:
+        rows, bucket, seconds = self._last_tick
+        return EngineStats(
+            ticks=self._ticks,
+            painted=self._painted,
+            last_rows=rows,
+            last_bucket=bucket,
+            last_tick_s=seconds,
+            live_rows=self._crowd.live_rows,
+            num_waiting=len(self._crowd.in_phase(Phase.WAITING)),
+            num_denoising=len(self._crowd.in_phase(Phase.DENOISING)),
+            num_decoding=len(self._crowd.in_phase(Phase.DECODING)),
+            models=self._shelf.loaded,
+            memory_bytes=self._memory_bytes(),
+        )
+
+    def run(self, requests: Iterable[Request]) -> list[Result]:
+        """Paints them all, in order. Raises the first one's error that fails."""
+        wanted = [self.add(request) for request in requests]
+        results: dict[int, Result] = {}
+        while len(results) < len(wanted):
+            for event in self.step():
+                match event:
+                    case Finished(request_id, result):
+                        results[request_id] = result
+                    case Failed(request_id, error) if request_id in wanted:
+                        for other in wanted:
+                            self.cancel(other)
+                        raise error
+                    case _:
+                        pass
+        return [results[request_id] for request_id in wanted]
+
+    # What it does.
+
+    def step(self) -> list[Event]:
+        """One bounded piece of work: requests let in, a tick, or pictures decoded, in turn."""
+        pieces = (self._admit, self._tick, self._develop)
+        for offset in range(len(pieces)):
+            piece = pieces[(self._turn + offset) % len(pieces)]
+            if piece():
+                self._turn = (self._turn + offset + 1) % len(pieces)
+                break
+        events, self._outbox = self._outbox, []
+        return events
+
+    def _admit(self) -> bool:
+        """Waiting requests of one model get encoded and a slot each."""
+        waiting = self._crowd.in_phase(Phase.WAITING)
+        room = self._max_live - (len(self._crowd) - len(waiting))
+        self._planner.shares.meet(self._crowd.tenants())
+        chosen = self._choose_waiting(waiting, room)
+        if not chosen:
+            return False
+        name, loras = chosen[0].request.model, chosen[0].request.loras
+        try:
+            model = self._shelf.get(name, self._crowd.is_busy)
+            self._drop_stale_lanes()
+            model.use_adapters(loras, self._adapters)
+            tables = self._shelf.tables(name)
+            admitted = self._entrance.admit(chosen, model, tables)
+        except Exception as error:
+            for live in chosen:
+                self._fail(live, error)
+            return True
+        self._outbox.extend(Started(live.id) for live in admitted)
+        return True
+
+    def _choose_waiting(self, waiting: Sequence[Live], room: int) -> list[Live]:
+        """The fairest next ones of one model and its adapters, whose weights are or can be here."""
+        possible = [
+            live
+            for live in waiting
+            if self._shelf.can_load(live.request.model, self._crowd.is_busy)
+        ]
+        if not possible or room <= 0:
+            return []
+        used = self._planner.shares.used
+        # Loaded models first: a swap is paid once for all who wait for it.
+        loaded = [live for live in possible if self._shelf.is_loaded(live.request.model)]
+        ordered = sorted(loaded or possible, key=lambda live: (used(live.tenant), live.id))
+        first = ordered[0].request
+        same = [
+            live
+            for live in ordered
+            if (live.request.model, live.request.loras) == (first.model, first.loras)
+        ]
+        return sorted(same[: min(room, _MAX_ADMITTED)], key=lambda live: live.id)
+
+    def _tick(self) -> bool:
+        """Plan, forward and update, finish."""
+        plan = self._planner.plan(self._crowd.in_phase(Phase.DENOISING))
+        if plan is None:
+            return False
+        started = time.perf_counter()
+        lane = self._lanes[plan.key]
+        try:
+            lane.model.use_adapters(plan.key.loras, self._adapters)
+            self._runner.run(lane, plan)
+        except Exception as error:
+            for live in plan.lives:
+                self._fail(live, error)
+            return True
+        seconds = time.perf_counter() - started
+        self._planner.finish(plan, seconds)
+        self._ticks += 1
+        self._last_tick = (plan.rows, plan.bucket, seconds)
+        for live in plan.lives:
+            self._advance(live, lane)
+        return True
+
+    def _advance(self, live: Live, lane: Lane) -> None:
+        assert live.table is not None
+        live.tick += 1
+        self._outbox.append(Progress(live.id, live.step, live.table.steps))
+        now = time.perf_counter()
+        if live.is_denoised:
+            live.phase = Phase.DECODING
+            live.denoised_at = now
+        elif live.is_watched and now - live.previewed_at >= _PREVIEW_EVERY_S:
+            live.previewed_at = now
+            picture = self._darkroom.preview(lane.model, self._runner.estimate(lane, live))
+            self._outbox.append(Preview(live.id, picture))
+
+    def _develop(self) -> bool:
+        """Finished latents become pictures, a few at a time."""
+        lives = self._darkroom.choose(self._crowd.in_phase(Phase.DECODING))
+        if not lives:
+            return False
+        key = lives[0].key
+        assert key is not None
+        lane = self._lanes[key]
+        try:
+            pictures = self._darkroom.develop(lane, lives)
+        except Exception as error:
+            for live in lives:
+                self._fail(live, error)
+            return True
+        for live, picture in zip(lives, pictures, strict=True):
+            if picture is None:
+                self._fail(
+                    live,
+                    RequestFailedError(
+                        "The picture came out broken; try another seed, sampler or guidance."
+                    ),
+                )
+                continue
+            self._drop(live)
+            self._painted += 1
+            assert live.request.seed is not None
+            result = Result(picture, live.request.seed, live.request, _timings(live))
+            self._outbox.append(Finished(live.id, result))
+        return True
+
+    # What it keeps.
+
+    def _lane(self, key: BatchKey, model: Model) -> Lane:
+        if key not in self._lanes:
+            self._lanes[key] = Lane(key, model)
+        return self._lanes[key]
+
+    def _drop(self, live: Live) -> None:
+        """Forgets a request, whatever phase it is in; its slot and rows are free at once."""
+        self._crowd.remove(live)
+        if live.slot >= 0 and live.key is not None:
+            lane = self._lanes[live.key]
+            lane.give_back(live.slot)
+            live.slot = -1
+            if not lane.num_live:
+                self._trim_lanes()
+
+    def _trim_lanes(self) -> None:
+        """A lane without requests is kept for the next one, but not many of them."""
+        idle = [key for key, lane in self._lanes.items() if not lane.num_live]
+        for key in idle[:-_KEPT_LANES]:
+            del self._lanes[key]
+            self._planner.forget(key)
+
+    def _drop_stale_lanes(self) -> None:
+        """Lanes of models that were unloaded would keep their weights alive."""
+        for key in [key for key in self._lanes if not self._shelf.is_loaded(key.model)]:
+            del self._lanes[key]
+            self._planner.forget(key)
+            self._conditioner.forget(key.model)
+
+    def _fail(self, live: Live, error: Exception) -> None:
+        if not isinstance(error, PipelineError):
+            log.error("request %d failed", live.id, exc_info=error)
+            translated = RequestFailedError("Painting this failed; the log says why.")
+            translated.__cause__ = error
+            error = translated
+        self._drop(live)
+        self._outbox.append(Failed(live.id, error))
+
+    def _memory_bytes(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.memory_allocated(self.device)
+        return psutil.Process().memory_info().rss
+
+
+def _timings(live: Live) -> Timings:
+    now = time.perf_counter()
+    return Timings(
+        waited_s=live.joined_at - live.encoded_s - live.added_at,
+        encoded_s=live.encoded_s,
+        denoised_s=live.denoised_at - live.joined_at,
+        decoded_s=now - live.denoised_at,
+    )

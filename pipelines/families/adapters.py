@@ -1,0 +1,62 @@
+"""LoRA adapters of one loaded model, through diffusers and peft: loaded once, switched as asked."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..checkpoint import Adapter
+    from ..request import Lora
+
+log = logging.getLogger(__name__)
+
+
+class Adapters:
+    """Owns which adapters a pipeline has loaded, and which are active."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+        self._loaded: set[str] = set()
+        self._active: tuple[Lora, ...] = ()
+
+    def use(self, loras: Sequence[Lora], known: Mapping[str, Adapter]) -> None:
+        """Raises `ModelError` for a file that does not fit this model."""
+        wanted = tuple(loras)
+        if wanted == self._active:
+            return
+        for lora in wanted:
+            if lora.name not in self._loaded:
+                self._load(known[lora.name])
+        if wanted:
+            self._pipeline.enable_lora()
+            self._pipeline.set_adapters(
+                [lora.name for lora in wanted], [lora.weight for lora in wanted]
+            )
+        else:
+            self._pipeline.disable_lora()
+        self._active = wanted
+
+    def _load(self, adapter: Adapter) -> None:
+        if adapter.path.suffix != ".safetensors":
+            raise ModelError(
+                f"The adapter {adapter.name} is no safetensors file; convert it first."
+            )
+        try:
+            self._pipeline.load_lora_weights(
+                str(adapter.path.parent),
+                weight_name=adapter.path.name,
+                adapter_name=adapter.name,
+                local_files_only=True,
+            )
+        except Exception as error:
+            log.exception("loading the adapter %s failed", adapter.path)
+            raise ModelError(
+                f"The adapter {adapter.name} does not fit this model, or is damaged."
+            ) from error
+        self._loaded.add(adapter.name)
+        self._active = ()

@@ -1,0 +1,90 @@
+"""Between pictures and latents: a VAE, batched. When it runs is the engine's business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from diffusers.image_processor import VaeImageProcessor
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+
+class Codec:
+    """One checkpoint's VAE.
+
+    Batches have at least two members: a batch of one takes other kernels and differs from a batch
+    of two by up to half a grey level, while two and eight are bit-equal (measured).
+    """
+
+    def __init__(self, vae: Any) -> None:
+        self.vae = vae
+        self.factor: int = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.channels: int = vae.config.latent_channels
+        self._scaling: float = vae.config.scaling_factor
+        self._shift: float = getattr(vae.config, "shift_factor", None) or 0.0
+        self._pictures = VaeImageProcessor(vae_scale_factor=self.factor)
+        self._masks = VaeImageProcessor(
+            vae_scale_factor=self.factor,
+            do_normalize=False,
+            do_binarize=True,
+            do_convert_grayscale=True,
+        )
+
+    def pixels(self, picture: Image.Image, width: int, height: int) -> Tensor:
+        """(1, 3, height, width) float32 in -1 to 1, resized as diffusers does."""
+        return self._pictures.preprocess(_flatten(picture), height=height, width=width).float()
+
+    def mask(self, picture: Image.Image, width: int, height: int) -> Tensor:
+        """(1, 1, height, width): 1 is painted, 0 is kept."""
+        return self._masks.preprocess(_flatten(picture).convert("L"), height=height, width=width)
+
+    def shrink_mask(self, mask: Tensor) -> Tensor:
+        """(1, 1, height / factor, width / factor)."""
+        size = (mask.shape[-2] // self.factor, mask.shape[-1] // self.factor)
+        return torch.nn.functional.interpolate(mask, size=size)
+
+    @torch.inference_mode()
+    def encode(self, pixels: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Mean and deviation of each picture's posterior, (1, channels, h, w) float32 on the CPU."""
+        batch = torch.cat([*pixels, pixels[-1]] if len(pixels) == 1 else list(pixels))
+        batch = batch.to(self.vae.device, self.vae.dtype)
+        posterior = self.vae.encode(batch).latent_dist
+        mean, deviation = posterior.mean.float().cpu(), posterior.std.float().cpu()
+        return [(mean[i : i + 1], deviation[i : i + 1]) for i in range(len(pixels))]
+
+    def sample(self, posterior: tuple[Tensor, Tensor], generator: torch.Generator) -> Tensor:
+        """Scaled latents, drawn as diffusers draws them."""
+        mean, deviation = posterior
+        drawn = mean + deviation * torch.randn(mean.shape, generator=generator)
+        return (drawn - self._shift) * self._scaling
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> Tensor:
+        """(n, channels, h, w) float32 -> (n, height, width, 3) uint8 on the device; NaN becomes 0."""
+        count = len(latents)
+        if count == 1:
+            latents = torch.cat([latents, latents])
+        unscaled = latents / self._scaling + self._shift
+        decoded = self.vae.decode(unscaled.to(self.vae.dtype), return_dict=False)[0][:count]
+        pixels = (decoded.float() * 0.5 + 0.5).nan_to_num(0.0).clamp(0, 1)
+        return (pixels * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def to_picture(pixels: Tensor) -> Image.Image:
+    """(height, width, 3) uint8 on the CPU."""
+    return Image.fromarray(np.asarray(pixels), "RGB")
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Transparency over white, palettes to colours: what a viewer would show."""
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return picture.convert("RGB")

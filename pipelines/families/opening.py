@@ -1,0 +1,82 @@
+"""Opens a checkpoint through diffusers, without a hub: folders and single files.
+
+Using diffusers' own pipeline classes brings their corrections of scheduler configurations, and the
+loading of adapters. Which class a family takes is the family's.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+from ..checkpoint import standard_of
+from ..errors import ModelError
+from ..headers import read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..checkpoint import Checkpoint
+
+log = logging.getLogger(__name__)
+
+
+def open_pipeline(
+    pipeline: Any, checkpoint: Checkpoint, dtype: torch.dtype, without: Sequence[str]
+) -> Any:
+    """A diffusers pipeline on the CPU, its optional parts `without` left out.
+
+    Raises `ModelError`; a pickle is never read.
+    """
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    nothing: dict[str, Any] = dict.fromkeys(without)
+    try:
+        # An old scheduler configuration is corrected by diffusers, with a warning to its maker.
+        with warnings.catch_warnings(action="ignore"):
+            return _open(pipeline, checkpoint, dtype, nothing)
+    except ModelError:
+        raise
+    except Exception as error:
+        log.exception("loading %s failed", checkpoint.path)
+        raise ModelError(
+            f"The model {checkpoint.name} can't be loaded; its files do not fit together "
+            "or are damaged."
+        ) from error
+
+
+def _open(
+    pipeline: Any, checkpoint: Checkpoint, dtype: torch.dtype, nothing: dict[str, Any]
+) -> Any:
+    if checkpoint.path.is_dir():
+        return pipeline.from_pretrained(
+            checkpoint.path,
+            torch_dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            **nothing,
+        )
+    standard = standard_of(checkpoint.path.name, read_header(checkpoint.path))
+    return pipeline.from_single_file(
+        str(checkpoint.path),
+        config=str(Path(__file__).parent / "configs" / standard.value),
+        torch_dtype=dtype,
+        local_files_only=True,
+        **nothing,
+    )
+
+
+def place(modules: Sequence[torch.nn.Module], device: torch.device) -> int:
+    """Moves the modules there, frozen and ready to run; returns their bytes."""
+    num_bytes = 0
+    for module in modules:
+        module.to(device).eval().requires_grad_(False)
+        for tensor in (*module.parameters(), *module.buffers()):
+            num_bytes += tensor.numel() * tensor.element_size()
+    return num_bytes

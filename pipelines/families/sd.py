@@ -1,0 +1,83 @@
+"""Stable Diffusion 1.x and 2.x, epsilon and v prediction, and their inpainting variants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
+
+from ..checkpoint import Task
+from .adapters import Adapters
+from .clip import ClipText, weigh
+from .codec import Codec
+from .family import Conditioning
+from .opening import open_pipeline, place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+    from ..checkpoint import Adapter, Checkpoint
+    from ..request import Lora
+    from .family import PromptAsk
+
+_WITHOUT = ("safety_checker", "feature_extractor", "image_encoder")
+
+
+class StableDiffusion:
+    """One text encoder, no added conditioning; implements `family.Model`."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, pipeline: Any, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.device = device
+        self.dtype = dtype
+        self.unet = pipeline.unet
+        self.num_bytes = place((pipeline.unet, pipeline.vae, pipeline.text_encoder), device)
+        self.text = ClipText(pipeline.tokenizer, pipeline.text_encoder)
+        self.codec = Codec(pipeline.vae)
+        self.scheduler_config: Mapping[str, Any] = dict(pipeline.scheduler.config)
+        self._adapters = Adapters(pipeline)
+
+    @property
+    def context_width(self) -> int:
+        return self.unet.config.cross_attention_dim
+
+    @property
+    def vector_width(self) -> int:
+        return 0
+
+    def count_chunks(self, text: str) -> int:
+        return self.text.count_chunks(text)
+
+    def encode_prompts(self, asks: Sequence[PromptAsk]) -> list[Conditioning]:
+        tokens = [self.text.tokenize(ask.text, ask.num_chunks) for ask in asks]
+        conditionings: list[Conditioning] = []
+        for ask, text, hidden in zip(asks, tokens, self.text.encode(tokens), strict=True):
+            # diffusers leaves the negative prompt's last layer in, whatever is skipped.
+            skip = 0 if ask.is_negative else ask.clip_skip
+            state = self.text.normalize(hidden.layers[-1 - skip])
+            conditionings.append(Conditioning(weigh(state, text.weights).flatten(0, 1)))
+        return conditionings
+
+    def vector(self, conditioning: Conditioning, width: int, height: int) -> None:
+        return None
+
+    def forward(
+        self, latents: Tensor, timesteps: Tensor, context: Tensor, vectors: Tensor | None
+    ) -> Tensor:
+        return self.unet(latents, timesteps, context, return_dict=False)[0]
+
+    def use_adapters(self, loras: Sequence[Lora], known: Mapping[str, Adapter]) -> None:
+        self._adapters.use(loras, known)
+
+
+def load_sd(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> StableDiffusion:
+    """Raises `ModelError`."""
+    is_inpaint = checkpoint.task is Task.INPAINT
+    pipeline = StableDiffusionInpaintPipeline if is_inpaint else StableDiffusionPipeline
+    opened = open_pipeline(pipeline, checkpoint, dtype, _WITHOUT)
+    return StableDiffusion(checkpoint, opened, device, dtype)

@@ -1,0 +1,110 @@
+"""Stable Diffusion XL: two text encoders, a pooled state, the picture's size as conditioning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from diffusers import StableDiffusionXLInpaintPipeline, StableDiffusionXLPipeline
+
+from ..checkpoint import Task
+from .adapters import Adapters
+from .clip import ClipText, weigh
+from .codec import Codec
+from .family import Conditioning
+from .opening import open_pipeline, place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+    from ..checkpoint import Adapter, Checkpoint
+    from ..request import Lora
+    from .family import PromptAsk
+
+_WITHOUT = ("image_encoder", "feature_extractor")
+_NUM_TIME_IDS: Final = 6
+"""Original size, crop, target size: (height, width) each."""
+
+
+class StableDiffusionXL:
+    """Implements `family.Model`."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, pipeline: Any, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.device = device
+        self.dtype = dtype
+        self.unet = pipeline.unet
+        if dtype is torch.float16:
+            # Its activations overflow float16: black pictures.
+            pipeline.vae.to(torch.float32)
+        encoders = (pipeline.text_encoder, pipeline.text_encoder_2)
+        self.num_bytes = place((pipeline.unet, pipeline.vae, *encoders), device)
+        self.first = ClipText(pipeline.tokenizer, pipeline.text_encoder)
+        self.second = ClipText(pipeline.tokenizer_2, pipeline.text_encoder_2)
+        self.codec = Codec(pipeline.vae)
+        self.scheduler_config: Mapping[str, Any] = dict(pipeline.scheduler.config)
+        self._zeros_for_absent: bool = pipeline.config.get("force_zeros_for_empty_prompt", True)
+        self._pooled_width: int = pipeline.text_encoder_2.config.projection_dim
+        self._adapters = Adapters(pipeline)
+
+    @property
+    def context_width(self) -> int:
+        return self.unet.config.cross_attention_dim
+
+    @property
+    def vector_width(self) -> int:
+        return self._pooled_width + _NUM_TIME_IDS
+
+    def count_chunks(self, text: str) -> int:
+        return max(self.first.count_chunks(text), self.second.count_chunks(text))
+
+    def encode_prompts(self, asks: Sequence[PromptAsk]) -> list[Conditioning]:
+        conditionings: list[Conditioning] = []
+        first = [self.first.tokenize(ask.text, ask.num_chunks) for ask in asks]
+        second = [self.second.tokenize(ask.text, ask.num_chunks) for ask in asks]
+        encoded = zip(self.first.encode(first), self.second.encode(second), strict=True)
+        for ask, tokens, (one, two) in zip(
+            asks, zip(first, second, strict=True), encoded, strict=True
+        ):
+            skip = 0 if ask.is_negative else ask.clip_skip
+            states = [
+                weigh(hidden.layers[-2 - skip], text.weights)
+                for text, hidden in zip(tokens, (one, two), strict=True)
+            ]
+            context, pooled = torch.cat(states, -1).flatten(0, 1), two.pooled
+            assert pooled is not None, "the second encoder has a projection"
+            if ask.is_negative and not ask.text and self._zeros_for_absent:
+                context, pooled = torch.zeros_like(context), torch.zeros_like(pooled)
+            conditionings.append(Conditioning(context, pooled))
+        return conditionings
+
+    def vector(self, conditioning: Conditioning, width: int, height: int) -> Tensor:
+        pooled = conditioning.pooled
+        assert pooled is not None
+        sizes = (height, width, 0, 0, height, width)
+        return torch.cat([pooled.float(), torch.tensor(sizes, device=pooled.device)])
+
+    def forward(
+        self, latents: Tensor, timesteps: Tensor, context: Tensor, vectors: Tensor | None
+    ) -> Tensor:
+        assert vectors is not None
+        pooled, sizes = vectors.split((self._pooled_width, _NUM_TIME_IDS), 1)
+        added = {"text_embeds": pooled.to(self.dtype), "time_ids": sizes.to(self.dtype)}
+        return self.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False)[0]
+
+    def use_adapters(self, loras: Sequence[Lora], known: Mapping[str, Adapter]) -> None:
+        self._adapters.use(loras, known)
+
+
+def load_sdxl(
+    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype
+) -> StableDiffusionXL:
+    """Raises `ModelError`."""
+    is_inpaint = checkpoint.task is Task.INPAINT
+    pipeline = StableDiffusionXLInpaintPipeline if is_inpaint else StableDiffusionXLPipeline
+    opened = open_pipeline(pipeline, checkpoint, dtype, _WITHOUT)
+    return StableDiffusionXL(checkpoint, opened, device, dtype)
