@@ -65,6 +65,8 @@ class PoolConfig:
     """Rows in flight per worker; None: what the engine says."""
     threads: int | None = None
     """Per worker on the CPU; None: the cores, shared among the workers."""
+    weights_bytes: int | None = None
+    """Of all models held on one device at once; None: all of them are held."""
     memory_limit_bytes: int | None = None
     """Address space of a worker, where the system can limit it (RLIMIT_AS)."""
     is_hub_allowed: bool = False

@@ -25,7 +25,7 @@ class Flight:
     steps_done: dict[int, int] = field(default_factory=dict[int, int])
     """Picture index -> steps, of those being painted now."""
     steps_of: dict[int, int] = field(default_factory=dict[int, int])
-    """Picture index -> its steps as the engine says; the load's before."""
+    """Picture index -> its steps as the engine says; as many as its ticks before."""
     has_begun: bool = False
     is_cancelled: bool = False
     is_suspect: bool = False
@@ -77,10 +77,12 @@ class Flight:
         self._refresh()
 
     def _steps(self, index: int) -> int:
-        return self.steps_of.get(index, self.loads[index].steps)
+        return self.steps_of.get(index, self.loads[index].ticks)
 
     def _left(self, index: int) -> int:
-        return self._steps(index) - self.steps_done.get(index, 0)
+        """Ticks, of which a step may take two."""
+        steps = self._steps(index)
+        return self.loads[index].ticks * (steps - self.steps_done.get(index, 0)) // max(1, steps)
 
     def _refresh(self) -> None:
         course, live = self.course, [i for i in self.unpainted if self._left(i) > 0]

@@ -48,7 +48,7 @@ def course(ticket: Ticket, model: str, loads: Iterable[Load]) -> Course:
         model,
         sum(load.rows for load in loads),
         sum(load.weight for load in loads),
-        max((load.steps for load in loads), default=0),
+        max((load.ticks for load in loads), default=0),
     )
 
 

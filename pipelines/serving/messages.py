@@ -31,6 +31,7 @@ class Setup:
     dtype: str
     threads: int | None
     max_rows: int | None
+    weights_bytes: int | None
     memory_limit_bytes: int | None
     fixed_bucket: int | None
 

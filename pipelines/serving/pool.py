@@ -128,7 +128,7 @@ class WorkerPool:
             self._ready.cancel()
 
     async def ready(self) -> None:
-        """Until a worker can paint. Raises `WorkerError` when every one is broken."""
+        """Until a worker can paint. Raises `WorkerError` when none will."""
         assert self._ready is not None
         await asyncio.shield(self._ready)
 
@@ -254,8 +254,11 @@ class WorkerPool:
                 pass
 
     def worker_changed(self, worker: Supervisor) -> None:
-        if self._ready is not None and not self._ready.done() and worker.is_usable:
-            self._ready.set_result(None)
+        if self._ready is not None and not self._ready.done():
+            if worker.models:
+                self._ready.set_result(None)
+            elif all(w.is_usable for w in self._workers):
+                self._fail_ready(worker.reason)
         self._hand_out()
 
     def worker_lost(self, worker: Supervisor, reason: str) -> None:
@@ -363,12 +366,15 @@ class WorkerPool:
     def _give_up(self) -> None:
         """Every worker is broken: who waits is told so, and does not wait for ever."""
         reason = self._workers[0].reason
+        self._fail_ready(reason)
+        for flight in list(self._flights.values()):
+            self._end(flight, Broke(flight.key, _BROKEN, Cause.WORKER))
+
+    def _fail_ready(self, reason: str) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(WorkerError(reason))
             # Nobody may be waiting for it; then the state and the log say it.
             self._ready.exception()
-        for flight in list(self._flights.values()):
-            self._end(flight, Broke(flight.key, _BROKEN, Cause.WORKER))
 
     def _is_broken(self) -> bool:
         return bool(self._workers) and all(w.is_broken for w in self._workers)

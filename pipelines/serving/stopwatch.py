@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from .messages import Paced, Stepped, Ticked
 
@@ -22,6 +21,7 @@ class Stopwatch:
 
     def __init__(self, device_memory: Callable[[], int]) -> None:
         self._device_memory = device_memory
+        self._process = psutil.Process()
         self._since = time.perf_counter()
         self._reported_at = 0.0
         self._paces: dict[str, Paced] = {}
@@ -55,19 +55,9 @@ class Stopwatch:
         ticked = Ticked(
             tuple(self._paces.values()),
             tuple(self._steps.values()),
-            memory_bytes(),
+            self._process.memory_info().rss,
             self._device_memory(),
         )
         self._paces.clear()
         self._steps.clear()
         return ticked
-
-
-def memory_bytes() -> int:
-    """This process's resident memory; its highest so far where the system tells no better."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-        return pages * resource.getpagesize()
-    except (OSError, ValueError, IndexError):
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024

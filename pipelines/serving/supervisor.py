@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CHECK_S = 0.25
+_MOST_LOAD_CRASHES = 3
+"""In a row, of one model."""
 _PROVEN_S = 60.0
 _USABLE = (WorkerStatus.READY, WorkerStatus.BUSY)
 
@@ -183,12 +185,13 @@ class Supervisor:
             skipped_models=tuple(
                 (name, self.broken_models[name])
                 for name, crashes in self._load_crashes.items()
-                if crashes >= 2
+                if crashes >= _MOST_LOAD_CRASHES
             ),
             device=self.device,
             dtype=config.dtype,
             threads=config.threads,
             max_rows=config.max_rows,
+            weights_bytes=config.weights_bytes,
             memory_limit_bytes=config.memory_limit_bytes,
             fixed_bucket=config.fixed_bucket,
         )
@@ -360,12 +363,16 @@ class Supervisor:
         self._keeper.worker_lost(self, reason)
 
     def _count_load_crash(self, reason: str) -> None:
-        """A model that takes the worker down twice while being loaded is loaded no more."""
+        """A model that takes the worker down again and again while being loaded is left out.
+
+        Where it is the only one, leaving it out would help nobody: then the worker is broken, and
+        tried again later.
+        """
         name = self._loading
-        if not name:
+        if not name or len(self._config.models) == 1:
             return
         self._load_crashes[name] = self._load_crashes.get(name, 0) + 1
-        if self._load_crashes[name] >= 2:
+        if self._load_crashes[name] >= _MOST_LOAD_CRASHES:
             self._say_broken(name, f"Loading {name} takes the worker down: {reason}")
 
 

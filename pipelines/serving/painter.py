@@ -1,0 +1,300 @@
+"""The worker's main thread: obeys orders between two steps of the engine, reports what it told.
+
+Loading, warming up and stepping happen here; files are press's, what a tick took is stopwatch's.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+
+from ..checkpoint import Task
+from ..engine.engine import MAX_ROWS, Engine
+from ..errors import InvalidRequestError, ModelError, OutOfMemoryError, PipelineError
+from ..events import Cancelled, Failed, Finished, Preview, Progress, Started
+from ..request import Request
+from .messages import (
+    Cancel,
+    Entered,
+    Hello,
+    ModelBroke,
+    ModelLoaded,
+    Paint,
+    Phase,
+    PictureBegan,
+    PictureCancelled,
+    PictureFailed,
+    Ready,
+    Setup,
+    Stepped,
+    Watch,
+)
+from .press import Press
+from .stopwatch import Stopwatch
+from .updates import Cause
+from .workload import Load, measure
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+    from ..events import Event
+    from .channel import Sender
+    from .messages import Order
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One picture in the engine."""
+
+    key: str
+    index: int
+    checkpoint: Checkpoint
+    load: Load
+
+
+def open_painter(setup: Setup, sender: Sender) -> Painter:
+    """Says hello, loads and tries every model. Raises `PipelineError` if the device is no good."""
+    import os
+
+    device, num_devices = _device(setup.device)
+    sender.send(Hello(os.getpid(), device, num_devices))
+    if setup.threads is not None and device == "cpu":
+        torch.set_num_threads(setup.threads)
+    _quiet_libraries()
+    skipped = dict(setup.skipped_models)
+    models = tuple(model for model in setup.models if model.name not in skipped)
+    for name, sentence in skipped.items():
+        sender.send(ModelBroke(name, sentence))
+    if not models:
+        raise ModelError("; ".join(skipped.values()))
+    max_rows = setup.max_rows or MAX_ROWS
+    engine = Engine(
+        models,
+        device=device,
+        dtype=setup.dtype,
+        adapters=setup.adapters,
+        memory_bytes=setup.weights_bytes,
+        max_rows=max_rows,
+        fixed_bucket=setup.fixed_bucket,
+    )
+    painter = Painter(engine, models, sender, device, max_rows)
+    painter.try_models()
+    return painter
+
+
+class Painter:
+    """Owns the engine; one thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: tuple[Checkpoint, ...],
+        sender: Sender,
+        device: str,
+        max_rows: int,
+    ) -> None:
+        self._engine = engine
+        self._models = {model.name: model for model in models}
+        self._default = models[0]
+        self._sender = sender
+        self._press = Press(sender, _version())
+        self._works: dict[int, _Work] = {}
+        self._ids: dict[str, set[int]] = {}
+        self._max_rows = max_rows
+        self._loading = ""
+        """The model that is not loaded yet and has been asked for."""
+        self._stopwatch = Stopwatch(lambda: _device_memory(device))
+
+    def try_models(self) -> None:
+        """Loads each model and paints two steps with it: what fails is told, and the rest works."""
+        for model in self._models.values():
+            self._sender.send(Entered(Phase.LOADING, model.name))
+            began_at = time.perf_counter()
+            try:
+                self._engine.load(model.name)
+                self._engine.run([_trial(model)])
+            except PipelineError as error:
+                self._sender.send(ModelBroke(model.name, str(error)))
+                _log.exception("the model %s cannot be used", model.name)
+                continue
+            self._sender.send(ModelLoaded(model.name, time.perf_counter() - began_at))
+        self._sender.send(Ready(self._max_rows))
+
+    def paint(self, inbox: queue.SimpleQueue[Order]) -> None:
+        """For ever."""
+        while True:
+            if self._engine.is_idle:
+                self._obey(inbox.get())
+                self._stopwatch.resume()
+            while True:
+                try:
+                    order = inbox.get_nowait()
+                except queue.Empty:
+                    break
+                self._obey(order)
+            self._step()
+
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Paint():
+                self._add(order)
+            case Cancel(key=key):
+                for request_id in self._ids.get(key, ()):
+                    self._engine.cancel(request_id)
+            case Watch(key=key, is_on=is_on):
+                for request_id in self._ids.get(key, ()):
+                    self._engine.watch(request_id, is_on)
+            case Setup():
+                _log.error("a worker is set up once")
+
+    def _add(self, paint: Paint) -> None:
+        checkpoint = self._models.get(paint.request.model, self._default)
+        request = replace(paint.request, model=checkpoint.name)
+        try:
+            request_id = self._engine.add(request)
+        except Exception as error:
+            self._fail(paint.key, paint.index, error)
+            return
+        self._works[request_id] = _Work(
+            paint.key, paint.index, checkpoint, measure(request, checkpoint)
+        )
+        self._ids.setdefault(paint.key, set()).add(request_id)
+        if not self._loading and checkpoint.name not in self._engine.stats.models:
+            # Loaded within a step, which is then a long one: told before it looks like a hang.
+            self._loading = checkpoint.name
+            self._sender.send(Entered(Phase.LOADING, checkpoint.name))
+        if paint.wants_previews:
+            self._engine.watch(request_id, True)
+
+    def _step(self) -> None:
+        events = self._engine.step()
+        steps: dict[str, list[tuple[_Work, Stepped]]] = {}
+        for event in events:
+            if isinstance(event, Progress) and (work := self._works.get(event.request_id)):
+                stepped = Stepped(work.key, work.index, event.step, event.steps)
+                steps.setdefault(work.checkpoint.name, []).append((work, stepped))
+        for model, moved in steps.items():
+            self._stopwatch.tick(
+                model,
+                sum(work.load.rows for work, _ in moved),
+                sum(work.load.weight for work, _ in moved),
+                [stepped for _, stepped in moved],
+            )
+        if (ticked := self._stopwatch.report(is_last=self._engine.is_idle)) is not None:
+            self._sender.send(ticked)
+        for event in events:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        work = self._works.get(event.request_id)
+        if work is None:
+            return
+        match event:
+            case Started():
+                self._loaded(work.checkpoint.name)
+                self._sender.send(PictureBegan(work.key, work.index))
+            case Preview(image=image):
+                self._press.show(work.key, work.index, image)
+            case Finished(result=result):
+                self._forget(event.request_id)
+                self._press.print(
+                    work.key,
+                    work.index,
+                    result,
+                    work.checkpoint.name,
+                    work.checkpoint.fingerprint,
+                )
+            case Failed(error=error):
+                self._loaded(work.checkpoint.name)
+                self._forget(event.request_id)
+                self._fail(work.key, work.index, error)
+            case Cancelled():
+                self._loaded(work.checkpoint.name)
+                self._forget(event.request_id)
+                self._sender.send(PictureCancelled(work.key, work.index))
+            case Progress():
+                pass
+
+    def _loaded(self, model: str) -> None:
+        if model == self._loading:
+            self._loading = ""
+            self._sender.send(Entered(Phase.PAINTING))
+
+    def _fail(self, key: str, index: int, error: Exception) -> None:
+        sentence, cause = _explain(error)
+        level = logging.INFO if cause is Cause.REQUEST else logging.ERROR
+        trace = None if cause is Cause.REQUEST else error
+        _log.log(
+            level, "picture %d failed: %s", index, sentence, exc_info=trace, extra={"job": key}
+        )
+        self._sender.send(PictureFailed(key, index, sentence, cause))
+
+    def _forget(self, request_id: int) -> None:
+        work = self._works.pop(request_id)
+        ids = self._ids[work.key]
+        ids.discard(request_id)
+        if not ids:
+            del self._ids[work.key]
+
+
+def _explain(error: Exception) -> tuple[str, Cause]:
+    match error:
+        case InvalidRequestError():
+            return str(error), Cause.REQUEST
+        case OutOfMemoryError():
+            return str(error), Cause.MEMORY
+        case ModelError():
+            return str(error), Cause.MODEL
+        case PipelineError():
+            return str(error), Cause.PAINTING
+        case _:
+            return "Painting this failed: try it again, or other settings.", Cause.PAINTING
+
+
+def _trial(model: Checkpoint) -> Request:
+    """The least that runs every part of the model."""
+    if model.task is Task.TEXT:
+        return Request("", seed=0, steps=2, model=model.name)
+    picture = Image.new("RGB", (model.size_px, model.size_px))
+    mask = Image.new("L", picture.size, 255)
+    return Request(
+        "", seed=0, steps=2, model=model.name, init_image=picture, mask_image=mask, strength=1.0
+    )
+
+
+def _device(name: str) -> tuple[str, int]:
+    """What a device's name means here, and how many GPUs there are."""
+    num_gpus = torch.cuda.device_count()
+    if name != "auto":
+        return name, num_gpus
+    return ("cuda:0", num_gpus) if num_gpus else ("cpu", 0)
+
+
+def _device_memory(device: str) -> int:
+    return torch.cuda.memory_reserved(device) if device.startswith("cuda") else 0
+
+
+def _quiet_libraries() -> None:
+    """Their warnings quote prompts, and their progress bars fill logs."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
+def _version() -> str:
+    try:
+        return version_of("limner")
+    except PackageNotFoundError:
+        return ""
