@@ -5,7 +5,7 @@ Lives as a cog, so that it comes and goes with the extension; it does nothing it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from discord.ext import commands
@@ -45,7 +45,10 @@ class Context:
 
     studio: Studio
     delivery: Delivery
-    actions: PictureActions = field(default_factory=PictureActions)
+
+    @property
+    def actions(self) -> PictureActions:
+        return self.delivery.actions
 
 
 class ContextCog(commands.Cog, name=NAME):

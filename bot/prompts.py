@@ -9,6 +9,7 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..pipelines.request import Lora
@@ -102,7 +103,12 @@ def clean(text: str) -> str:
 
 def escape(text: str) -> str:
     """`text` as Discord shows it letter for letter: no markdown, no links, no mentions."""
-    return _SPECIAL.sub(r"\\\g<0>", text)
+    return _SPECIAL.sub(lambda match: match[0][:-1] + "\\" + match[0][-1], text)
+
+
+def unescape(text: str) -> str:
+    """The text that `escape` made safe."""
+    return re.sub(r"\\([^0-9A-Za-z\s])", r"\1", text)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -117,7 +123,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\ufeff")
-_SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
+_SPECIAL = re.compile(r"[\\*_~`|<>\[\]()#@]|:(?=//)|^[-+]|^[0-9]+\.")
 _LORA = re.compile(r"<lora:([^:<>\s]+)(?::([^:<>\s]*))?>", re.IGNORECASE)
 _FLAG = re.compile(r"(?:^|(?<=\s))(--|—|–)([A-Za-z][A-Za-z_-]*)(?==|\s|$)=?")
 
@@ -140,9 +146,6 @@ def _too_many(num: int) -> RefusedError:
         f"That makes {num} prompts, and one command takes {MAX_LINES}: "
         "take some choices out of the braces, or repeat less."
     )
-
-
-_Part = "str | _Choice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ class _Braces:
                         _Choice(
                             tuple(
                                 self._sequence(left + 1, right, depth + 1)
-                                for left, right in zip(bounds, bounds[1:], strict=False)
+                                for left, right in pairwise(bounds)
                             )
                         )
                     )
@@ -323,6 +326,7 @@ _ALIASES = {
     "r": "repeat",
     "denoise": "strength",
 }
+_EXCLUDED = {"aspect": ("width", "height"), "width": ("aspect",), "height": ("aspect",)}
 assert {known.fills for known in _KNOWN.values()} == {each.name for each in fields(Flags)}
 
 
@@ -345,6 +349,9 @@ def _read_line(text: str) -> Line:
             raise RefusedError(f"--{span.name} takes {known.takes}.") from error
         if known.takes_all and known.fills in found:
             read_value = f"{found[known.fills]}, {read_value}"
+        # A shape and a size exclude each other; here as everywhere, what stands last wins.
+        for other in _EXCLUDED.get(known.fills, ()):
+            found.pop(other, None)
         found[known.fills] = read_value
     flags = replace(Flags(), **found) if found else Flags()
     if flags.repeat == 0:

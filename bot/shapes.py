@@ -1,4 +1,7 @@
-"""Aspect ratios as pixels: sizes that a checkpoint paints well. Which sizes are allowed is `studio`'s."""
+"""Aspect ratios as pixels: sizes that a checkpoint paints well.
+
+Which sizes are allowed is `studio`'s.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,9 @@ def _multiple(checkpoint: Checkpoint) -> int:
 
 def _error(size: tuple[int, int], ratio: float, area: int) -> float:
     """How far off: the shape counts most, then the area."""
-    shape = abs(size[0] / size[1] / ratio - 1) if size[0] / size[1] > ratio else abs(
-        ratio / (size[0] / size[1]) - 1
+    shape = (
+        abs(size[0] / size[1] / ratio - 1)
+        if size[0] / size[1] > ratio
+        else abs(ratio / (size[0] / size[1]) - 1)
     )
     return shape + 0.5 * (1 - sqrt(size[0] * size[1] / area))

@@ -1,1 +1,12 @@
-"""Message layouts (components v2) and the buttons that survive a restart."""
+"""What a message looks like and what in it can be pressed.
+
+`DYNAMIC_ITEMS` is all that a bot must know to understand cards of before its start.
+"""
+
+from __future__ import annotations
+
+from .buttons import Again, Cancel, Delete, Remix
+from .confirm import Confirm, NeverMind
+from .menu import PictureMenu
+
+DYNAMIC_ITEMS = (Again, Remix, Cancel, Delete, PictureMenu, Confirm, NeverMind)

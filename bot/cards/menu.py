@@ -1,0 +1,211 @@
+"""The menu under each picture: vary, repeat, edit, keep.
+
+Whoever sees the card may use it, at their own cost; what belongs to its owner says so.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+from discord import ui
+
+from ..ask import Ask, Kind
+from ..commission import acknowledge, judge, place
+from ..context import context_of
+from ..errors import RefusedError
+from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
+from ..notes import NO_MENTIONS, answered, tell
+from . import text
+from .identity import FLAG, NUMBER, custom_id, template
+from .lookup import ask_of, job_of, picture_of
+
+if TYPE_CHECKING:
+    import re
+
+    from discord.ui.item import Item
+
+    from ...storage.records import Picture
+    from ..context import Context, PictureActions
+
+SUBTLE = 0.4
+STRONG = 0.75
+
+
+class Choice(StrEnum):
+    """What the menu offers; the values travel in messages, so they stay as they are."""
+
+    VARY_SUBTLE = "subtle"
+    VARY_STRONG = "strong"
+    INPAINT = "inpaint"
+    UPSCALE = "upscale"
+    AGAIN = "again"
+    PARAMETERS = "parameters"
+    FAVOURITE = "favourite"
+    SEND = "send"
+
+
+_OPTIONS = {
+    Choice.VARY_SUBTLE: ("Vary, a little", "🌗", "New pictures close to this one"),
+    Choice.VARY_STRONG: ("Vary, a lot", "🌓", "New pictures that keep the rough idea"),
+    Choice.INPAINT: ("Inpaint", "🖌️", "Paint a part of it anew"),
+    Choice.UPSCALE: ("Upscale", "🔍", "The same picture, larger"),
+    Choice.AGAIN: ("Exactly again", "🎯", "The same seed and settings"),
+    Choice.PARAMETERS: ("Parameters as text", "📋", "To copy, for you alone"),
+    Choice.FAVOURITE: ("Favourite", "⭐", "Keeps it, or stops keeping it"),
+    Choice.SEND: ("Send to me", "✉️", "The original, as a direct message"),
+}
+
+
+class PictureMenu(
+    ui.DynamicItem[ui.Select[ui.LayoutView]],
+    template=template("picture", f"(?P<picture>{NUMBER})", f"(?P<private>{FLAG})"),
+):
+    """One picture's menu."""
+
+    def __init__(
+        self, menu: ui.Select[ui.LayoutView], picture_id: int, *, is_private: bool
+    ) -> None:
+        self._picture_id = picture_id
+        self._is_private = is_private
+        super().__init__(menu)
+
+    @classmethod
+    def under(cls, picture: Picture, actions: PictureActions, *, is_private: bool) -> Self:
+        """The menu for a picture, with what can be done just now."""
+        missing = set[Choice]()
+        if actions.inpaint is None:
+            missing.add(Choice.INPAINT)
+        if actions.upscale is None:
+            missing.add(Choice.UPSCALE)
+        menu = ui.Select[ui.LayoutView](
+            custom_id=custom_id("picture", picture.id, int(is_private)),
+            placeholder=f"Picture {picture.index + 1} · seed {picture.seed}",
+            options=[
+                discord.SelectOption(
+                    label=label, value=choice.value, emoji=emoji, description=description
+                )
+                for choice, (label, emoji, description) in _OPTIONS.items()
+                if choice not in missing
+            ],
+        )
+        return cls(menu, picture.id, is_private=is_private)
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: Item[Any], match: re.Match[str], /
+    ) -> Self:
+        assert isinstance(item, ui.Select)
+        return cls(item, int(match["picture"]), is_private=match["private"] == "1")
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        await answered(interaction, self._choose(interaction))
+
+    async def _choose(self, interaction: discord.Interaction) -> None:
+        context = context_of(interaction.client)
+        try:
+            choice = Choice(self.item.values[0])
+        except (ValueError, IndexError) as error:
+            raise RefusedError("This menu is from another version of me.") from error
+        match choice:
+            case Choice.VARY_SUBTLE:
+                await self._paint(interaction, context, choice)
+            case Choice.VARY_STRONG:
+                await self._paint(interaction, context, choice)
+            case Choice.AGAIN:
+                await self._paint(interaction, context, choice)
+            case Choice.INPAINT | Choice.UPSCALE:
+                await self._open(interaction, context, choice)
+            case Choice.PARAMETERS:
+                await self._tell_parameters(interaction, context)
+            case Choice.FAVOURITE:
+                await self._keep(interaction, context)
+            case Choice.SEND:
+                await self._send(interaction, context)
+
+    async def _paint(
+        self, interaction: discord.Interaction, context: Context, choice: Choice
+    ) -> None:
+        message_id = await acknowledge(interaction, is_private=self._is_private)
+        picture = await picture_of(context, self._picture_id)
+        ask = ask_of(await job_of(context, picture.job_id))
+        if choice is Choice.AGAIN:
+            ask = replace(ask, seed=picture.seed, count=1)
+        else:
+            ask = varied(ask, picture, SUBTLE if choice is Choice.VARY_SUBTLE else STRONG)
+        ask = replace(ask, is_private=self._is_private)
+        judge(interaction, context, ask)
+        await place(interaction, context, ask, message_id)
+
+    async def _open(
+        self, interaction: discord.Interaction, context: Context, choice: Choice
+    ) -> None:
+        actions = context.actions
+        opener = actions.inpaint if choice is Choice.INPAINT else actions.upscale
+        if opener is None:
+            raise RefusedError("I can't do that at the moment.")
+        # A modal must be the first answer, so these two short reads come before it.
+        picture = await picture_of(context, self._picture_id)
+        ask = ask_of(await job_of(context, picture.job_id))
+        await opener(interaction, picture, ask)
+
+    async def _tell_parameters(self, interaction: discord.Interaction, context: Context) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        picture = await picture_of(context, self._picture_id)
+        ask = ask_of(await job_of(context, picture.job_id))
+        said = text.parameters(ask, picture.seed, picture.width, picture.height)
+        command = "/imagine prompt: " + text.typed(replace(ask, seed=picture.seed, count=1))
+        file = discord.File(
+            io.BytesIO(f"{said}\n\n{command}\n".encode()), f"picture-{picture.id}.txt"
+        )
+        short = said.replace("```", "'''")
+        view = ui.LayoutView(timeout=None)
+        if len(short) < 3500:
+            view.add_item(ui.TextDisplay(f"```\n{short}\n```"))
+        view.add_item(ui.File(file))
+        await interaction.edit_original_response(
+            view=view, attachments=[file], allowed_mentions=NO_MENTIONS
+        )
+
+    async def _keep(self, interaction: discord.Interaction, context: Context) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        picture = await picture_of(context, self._picture_id)
+        job = await job_of(context, picture.job_id)
+        if interaction.user.id != job.new.origin.user_id:
+            raise RefusedError("Only who asked for a picture can make it a favourite.")
+        is_favourite = not picture.is_favourite
+        await context.studio.storage.images.set_favourite(picture.id, is_favourite)
+        said = "is a favourite now: it is never cleaned away" if is_favourite else "is no favourite"
+        await tell(interaction, f"Picture #{picture.id} {said}.")
+
+    async def _send(self, interaction: discord.Interaction, context: Context) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        picture = await picture_of(context, self._picture_id)
+        png = await context.studio.storage.images.read(picture.sha256)
+        name = f"limner-{picture.job_id}-{picture.index + 1}-seed{picture.seed}"
+        (sent,) = await fit([Named(f"{name}.png", png)], DIRECT_MESSAGE_BYTES)
+        try:
+            await interaction.user.send(file=sent.file(), allowed_mentions=NO_MENTIONS)
+        except discord.Forbidden as error:
+            raise RefusedError(
+                "Your settings don't let me send you direct messages: allow them for this server."
+            ) from error
+        await tell(interaction, "It is in your direct messages.")
+
+
+def varied(ask: Ask, picture: Picture, strength: float) -> Ask:
+    """New pictures from a stored one, as close to it as the strength says."""
+    return replace(
+        ask,
+        kind=Kind.VARIATION,
+        init_image=picture.sha256,
+        mask_image="",
+        strength=strength,
+        seed=None,
+        width=picture.width,
+        height=picture.height,
+        parent_picture_id=picture.id,
+    )

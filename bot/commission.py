@@ -1,0 +1,163 @@
+"""From an ask to an accepted job with its card: judged, acknowledged, prepared, submitted, shown.
+
+Every command, button and menu that paints goes through here. What may be painted is `studio`'s
+judgement; how the card goes on is `delivery`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import discord
+from discord import ui
+
+from ..storage.records import Origin
+from .errors import RefusedError
+from .notes import NO_MENTIONS
+from .studio import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .ask import Ask
+    from .context import Context
+
+Prepare = Callable[["Ask"], Awaitable["Ask"]]
+"""What an ask needs that takes time: pictures read and kept. Raises `RefusedError`."""
+
+
+async def commission(
+    interaction: discord.Interaction,
+    context: Context,
+    ask: Ask,
+    *,
+    prepare: Prepare | None = None,
+) -> None:
+    """Answers an interaction that nothing has answered yet, with a painting under way.
+
+    Raises `RefusedError`, before or after the acknowledgement; `notes.answered` tells it.
+    """
+    judge(interaction, context, ask)
+    message_id = await acknowledge(interaction, is_private=ask.is_private)
+    if prepare is not None:
+        ask = await prepare(ask)
+    await place(interaction, context, ask, message_id)
+
+
+def judge(interaction: discord.Interaction, context: Context, ask: Ask) -> Ask:
+    """What needs no waiting: the ask itself, and what the bot may do here.
+
+    Raises `RefusedError`.
+    """
+    judged = context.studio.judge(ask, member_of(interaction))
+    if not ask.is_private:
+        _check_place(interaction)
+    return judged
+
+
+async def acknowledge(interaction: discord.Interaction, *, is_private: bool) -> int:
+    """Takes the 3 seconds' pressure off with a placeholder; gives the placeholder's message."""
+    response = await interaction.response.defer(ephemeral=is_private, thinking=True)
+    if response is not None and response.message_id is not None:
+        return response.message_id
+    return (await interaction.original_response()).id
+
+
+async def place(
+    interaction: discord.Interaction, context: Context, ask: Ask, message_id: int
+) -> None:
+    """Submits an acknowledged ask; from here on the message is the job's card.
+
+    Raises `RefusedError`.
+    """
+    origin = origin_of(interaction, message_id, is_private=ask.is_private)
+    job = await context.studio.submit(ask, origin, member_of(interaction))
+    context.delivery.show(job, limit_bytes=interaction.filesize_limit)
+
+
+async def place_many(
+    interaction: discord.Interaction, context: Context, asks: Sequence[Ask]
+) -> None:
+    """Submits several asks of one acknowledged interaction, each with a message of its own.
+
+    Raises `RefusedError` at the first that is not taken; those before it are.
+    """
+    for num_taken, ask in enumerate(asks):
+        view = ui.LayoutView(timeout=None)
+        view.add_item(ui.TextDisplay(f"Prompt {num_taken + 1} of {len(asks)} …"))
+        message = await interaction.followup.send(
+            view=view, ephemeral=ask.is_private, allowed_mentions=NO_MENTIONS, wait=True
+        )
+        try:
+            await place(interaction, context, ask, message.id)
+        except RefusedError as error:
+            await message.delete()
+            if not num_taken:
+                raise
+            raise RefusedError(
+                f"{num_taken} of {len(asks)} are under way, the rest is not: {error}",
+                again_at=error.again_at,
+            ) from error
+
+
+def member_of(interaction: discord.Interaction) -> Member:
+    """Who asks, from the payload alone."""
+    user = interaction.user
+    roles = user.roles if isinstance(user, discord.Member) else ()
+    permissions = interaction.permissions
+    return Member(
+        user_id=user.id,
+        guild_id=interaction.guild_id or 0,
+        role_ids=tuple(role.id for role in roles),
+        is_admin=bool(interaction.guild_id)
+        and (permissions.administrator or permissions.manage_guild),
+        channel_id=interaction.channel_id or 0,
+        is_nsfw_channel=_is_nsfw(interaction.channel),
+    )
+
+
+def origin_of(interaction: discord.Interaction, message_id: int, *, is_private: bool) -> Origin:
+    """Where the answer belongs, with all that a later life needs to bring it there."""
+    return Origin(
+        user_id=interaction.user.id,
+        guild_id=interaction.guild_id or 0,
+        channel_id=interaction.channel_id or 0,
+        application_id=interaction.application_id,
+        interaction_id=interaction.id,
+        interaction_token=interaction.token,
+        interaction_at=interaction.created_at.timestamp(),
+        message_id=message_id,
+        is_private=is_private,
+        is_user_install=not interaction.is_guild_integration(),
+    )
+
+
+def may_moderate(interaction: discord.Interaction) -> bool:
+    """Whether this person keeps order in this channel."""
+    return bool(interaction.guild_id) and interaction.permissions.manage_messages
+
+
+def _check_place(interaction: discord.Interaction) -> None:
+    """Refuses before painting where the card could not be posted after it."""
+    may = interaction.app_permissions
+    missing = [] if may.attach_files else ["Attach Files"]
+    if interaction.guild_id and interaction.is_guild_integration():
+        is_thread = isinstance(interaction.channel, discord.Thread)
+        if not may.view_channel:
+            missing.append("View Channel")
+        if is_thread and not may.send_messages_in_threads:
+            missing.append("Send Messages in Threads")
+        if not is_thread and not may.send_messages:
+            missing.append("Send Messages")
+    if missing:
+        raise RefusedError(
+            f"I may not post pictures here: a moderator can give me {' and '.join(missing)}"
+            " in this channel. Private painting works everywhere."
+        )
+
+
+def _is_nsfw(channel: object) -> bool:
+    if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread):
+        return channel.is_nsfw()
+    return isinstance(channel, discord.StageChannel | discord.ForumChannel) and channel.is_nsfw()
