@@ -1,0 +1,3 @@
+"""Plugins for every test folder."""
+
+pytest_plugins = ["tests.wire.fixtures"]
