@@ -1,6 +1,6 @@
-"""Keeps quota rules, grants and resets, and reads what a decision needs.
+"""Reads what a decision about a member needs, outside and inside the transaction that follows it.
 
-The decision itself is `quotas.py`'s; who may change a rule is the bot's to judge.
+The decision itself is `quotas.py`'s; the rules are set in `quota_rules.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .errors import QuotaRefusedError
 from .queries import load
+from .quota_rules import rule_from
 from .quotas import (
     Allowance,
     Allowed,
@@ -30,7 +31,6 @@ from .quotas import (
 from .windows import zone_named
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
 
@@ -168,13 +168,3 @@ class Quotas:
             _SQL["guild_spent"], {"guild_id": guild_id, "start": start, "end": end}
         )
         return tuple(Spent(row["at"], row["amount"]) for row in found)
-
-
-def rule_from(row: sqlite3.Row) -> Rule:
-    window: str | None = row["window"]
-    allowance = (
-        None
-        if window is None
-        else Allowance(row["amount"], Period(Window(window), row["rolling_s"]))
-    )
-    return Rule(allowance, row["max_unfinished"], row["max_pixels"], row["max_pictures"])

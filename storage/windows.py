@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from .errors import InvalidSettingError
 
 HOUR_S = 3600.0
+MAX_ROLLING_S = 31 * 24 * HOUR_S
+"""No window is longer than a month: so long, at most, must a forgotten user's use be kept."""
 
 
 class Window(StrEnum):
@@ -39,6 +41,8 @@ class Period:
     def __post_init__(self) -> None:
         if (self.window is Window.ROLLING) != (self.rolling_s > 0):
             raise InvalidSettingError("A rolling window needs a length, and no other takes one.")
+        if self.rolling_s > MAX_ROLLING_S:
+            raise InvalidSettingError("A rolling window is at most 31 days long.")
 
     def bounds(self, now: float, zone: tzinfo) -> tuple[float, float]:
         """The moments between which what was spent counts now.

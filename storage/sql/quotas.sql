@@ -94,3 +94,48 @@ SELECT * FROM (
 )
 WHERE left_over > 0
 ORDER BY id;
+
+-- name: usage_by_user
+-- What each member of a server used between two moments, the most first.
+SELECT
+    user_id AS subject_id,
+    sum(kind = 'hold') AS num_jobs,
+    sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END) AS amount
+FROM ledger
+WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+    AND counts_at >= :since AND counts_at < :until
+GROUP BY user_id
+ORDER BY amount DESC, num_jobs DESC, user_id
+LIMIT :limit;
+
+-- name: usage_by_role
+-- The same by the role whose rule allowed it; 0: no role's.
+SELECT
+    role_id AS subject_id,
+    sum(kind = 'hold') AS num_jobs,
+    sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END) AS amount
+FROM ledger
+WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+    AND counts_at >= :since AND counts_at < :until
+GROUP BY role_id
+ORDER BY amount DESC, num_jobs DESC, role_id
+LIMIT :limit;
+
+-- name: usage_by_quarter
+-- A server's use, by quarters of an hour.
+SELECT quarter * 900 AS at, num_jobs, amount
+FROM guild_usage
+WHERE guild_id = :guild_id
+    AND quarter >= CAST(:since / 900 AS INTEGER) AND quarter * 900 < :until;
+
+-- name: usage_of_user
+-- One member's use, job by job.
+SELECT
+    counts_at AS at,
+    sum(kind = 'hold') AS num_jobs,
+    sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END) AS amount
+FROM ledger INDEXED BY ledger_usage
+WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+    AND user_id IN (:user_id, :pseudonym)
+    AND counts_at >= :since AND counts_at < :until
+GROUP BY counts_at;
