@@ -9,19 +9,16 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..pipelines.request import Lora
 from .errors import RefusedError
+from .permutations import MAX_TEXTS, permutations, too_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAX_LINES = 16
-"""How many prompts one command may stand for, permutations times repeats."""
-
-_MAX_DEPTH = 5
 _MAX_LORAS = 8
 _MAX_LORA_WEIGHT = 2.0
 
@@ -61,11 +58,11 @@ def read(text: str) -> tuple[Line, ...]:
     Raises `RefusedError` for a flag that does not exist or has a wrong value, and for too many.
     """
     lines: list[Line] = []
-    for expanded in _permutations(clean(text)):
+    for expanded in permutations(clean(text)):
         line = _read_line(expanded)
         repeat = line.flags.repeat or 1
-        if len(lines) + repeat > MAX_LINES:
-            raise _too_many(len(lines) + repeat)
+        if len(lines) + repeat > MAX_TEXTS:
+            raise too_many(len(lines) + repeat)
         once = replace(line, flags=replace(line.flags, repeat=None))
         lines += [once] * repeat
     return tuple(lines)
@@ -126,136 +123,6 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\
 _SPECIAL = re.compile(r"[\\*_~`|<>\[\]()#@]|:(?=//)|^[-+]|^[0-9]+\.")
 _LORA = re.compile(r"<lora:([^:<>\s]+)(?::([^:<>\s]*))?>", re.IGNORECASE)
 _FLAG = re.compile(r"(?:^|(?<=\s))(--|—|–)([A-Za-z][A-Za-z_-]*)(?==|\s|$)=?")
-
-
-# ---------------------------------------------------------------------- permutations
-
-
-def _permutations(text: str) -> Iterator[str]:
-    """`{red, green} heart` is two texts. Braces without a comma, or escaped, are only braces."""
-    parts = _Braces(text).parts()
-    num = _num_texts(parts)
-    if num > MAX_LINES:
-        raise _too_many(num)
-    for expanded in _expand(parts):
-        yield " ".join(expanded.split())
-
-
-def _too_many(num: int) -> RefusedError:
-    return RefusedError(
-        f"That makes {num} prompts, and one command takes {MAX_LINES}: "
-        "take some choices out of the braces, or repeat less."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """One brace with a comma: any of these sequences."""
-
-    of: tuple[tuple[str | _Choice, ...], ...]
-
-
-class _Braces:
-    """Reads braces in one pass; those that never close are letters."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._closes = self._matched()
-
-    def parts(self) -> tuple[str | _Choice, ...]:
-        return self._sequence(0, len(self._text), 0)
-
-    def _matched(self) -> dict[int, int]:
-        closes: dict[int, int] = {}
-        opened: list[int] = []
-        escaped = False
-        for index, character in enumerate(self._text):
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == "{":
-                opened.append(index)
-            elif character == "}" and opened:
-                closes[opened.pop()] = index
-        return closes
-
-    def _sequence(self, start: int, end: int, depth: int) -> tuple[str | _Choice, ...]:
-        if depth > _MAX_DEPTH:
-            raise RefusedError(f"Braces go at most {_MAX_DEPTH} deep.")
-        parts: list[str | _Choice] = []
-        letters: list[str] = []
-        index = start
-        while index < end:
-            character = self._text[index]
-            close = self._closes.get(index)
-            if character == "\\" and index + 1 < end and self._text[index + 1] in "{},\\":
-                letters.append(self._text[index + 1])
-                index += 2
-            elif close is not None:
-                commas = self._commas(index + 1, close)
-                if commas:
-                    parts.append("".join(letters))
-                    letters.clear()
-                    bounds = [index, *commas, close]
-                    parts.append(
-                        _Choice(
-                            tuple(
-                                self._sequence(left + 1, right, depth + 1)
-                                for left, right in pairwise(bounds)
-                            )
-                        )
-                    )
-                else:
-                    inside = self._sequence(index + 1, close, depth + 1)
-                    parts += ["".join([*letters, "{"]), *inside]
-                    letters = ["}"]
-                index = close + 1
-            else:
-                letters.append(character)
-                index += 1
-        parts.append("".join(letters))
-        return tuple(parts)
-
-    def _commas(self, start: int, end: int) -> list[int]:
-        found: list[int] = []
-        index = start
-        while index < end:
-            if self._text[index] == "\\":
-                index += 1
-            elif index in self._closes:
-                index = self._closes[index]
-            elif self._text[index] == ",":
-                found.append(index)
-            index += 1
-        return found
-
-
-def _num_texts(parts: tuple[str | _Choice, ...]) -> int:
-    product = 1
-    for part in parts:
-        if isinstance(part, _Choice):
-            product *= sum(_num_texts(sequence) for sequence in part.of)
-    return product
-
-
-def _expand(parts: tuple[str | _Choice, ...]) -> Iterator[str]:
-    if not parts:
-        yield ""
-        return
-    head, rest = parts[0], parts[1:]
-    heads = (
-        [head]
-        if isinstance(head, str)
-        else [text.strip() for sequence in head.of for text in _expand(sequence)]
-    )
-    tails = list(_expand(rest))
-    for text in heads:
-        for tail in tails:
-            yield text + tail
-
-
-# ----------------------------------------------------------------------------- flags
 
 
 def _whole(text: str) -> int:
@@ -334,7 +201,7 @@ def _read_line(text: str) -> Line:
     spans = list(_flags(text))
     words = [text[: spans[0].start] if spans else text]
     found: dict[str, object] = {}
-    for span, following in zip(spans, [*spans[1:], None], strict=True):
+    for span, following in zip_longest(spans, spans[1:]):
         known = _lookup(span.name)
         rest = text[span.end : following.start if following else len(text)].strip()
         if known.read is None:
@@ -381,7 +248,7 @@ def _lookup(name: str) -> _Known:
         return known
     near = difflib.get_close_matches(name, [*_KNOWN, *_ALIASES], n=1, cutoff=0.5)
     if near:
-        raise RefusedError(f"There is no --{name}; did you mean --{near[0]}?")
+        raise RefusedError(f"There is no --{name}; did you mean --{_ALIASES.get(near[0], near[0])}?")
     every = ", ".join(f"--{each}" for each in _KNOWN)
     raise RefusedError(f"There is no --{name}; there are {every}.")
 
