@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simcord.actors import MemberActor
 from simcord.backend.errors import SetupError
 from simcord.enums import AppCommandType
+from simcord.interactions import command_leaves
 from simcord.results import ResponseMessage
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ def viewer_of(room: Room, viewer_id: str) -> MemberActor | UserHandle:
         if str(viewer.id) == viewer_id:
             return viewer
     raise SetupError("nobody of this id is in this channel")
+
+
+def command_names(env: Env, room: Room) -> list[str]:
+    """What anybody here may type behind a slash, the longest first."""
+    names = {
+        " ".join(path)
+        for viewer in room.viewers
+        for command in env.backend.visible_commands(user_id=viewer.id, channel_id=room.channel.id)
+        for path, _ in command_leaves(command)
+    }
+    return sorted(names, key=len, reverse=True)
 
 
 def message_menus(env: Env, room: Room) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import web
 from simcord.backend.errors import BackendError, SetupError
 
-from .gestures import message_menus, open_menu, post_picture, viewer_of
+from .gestures import command_names, message_menus, open_menu, post_picture, viewer_of
 from .relay import Relay, read_parts
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ MAX_UPLOAD_BYTES = 26 * 1024 * 1024
 
 _CAPABILITY = "X-Simcord-Capability"
 _OURS = files("limner.playground") / "page"
-_TYPES = {"demo.css": "text/css", "demo.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_TYPES = {
+    "demo.css": "text/css",
+    "demo.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "typing.js": "text/javascript",
+}
 _HEAD = (
     '<link rel="icon" href="/limner/icon.svg">'
     '<link rel="stylesheet" href="/limner/demo.css">'
@@ -153,7 +158,13 @@ class Window:
             }
             for capability, (room, _) in self._previews.items()
         ]
-        return web.json_response({"rooms": rooms, "menus": message_menus(self._env, shown)})
+        return web.json_response(
+            {
+                "rooms": rooms,
+                "commands": command_names(self._env, shown),
+                "menus": message_menus(self._env, shown),
+            }
+        )
 
     async def _restart(self, request: web.Request) -> web.Response:
         self._shown(request)

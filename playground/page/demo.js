@@ -1,6 +1,8 @@
 // What the demo adds to simcord's page: the list of channels, the restart button, posting a picture,
 // and the menu "Apps" of a message. The chat itself, commands, buttons and dialogs are simcord's.
 
+import { typeThrough } from "./typing.js";
+
 const headers = { "X-Simcord-Capability": location.hash.slice(1) };
 
 /** @param {string} path @param {object | FormData} body */
@@ -134,3 +136,4 @@ const world = await (await fetch("/limner/world", { headers })).json();
 listRooms(world.rooms);
 offerPictures();
 offerApps(world.menus);
+typeThrough(world.commands);

@@ -35,7 +35,8 @@ async def test_the_page_is_simcords_with_our_controls_in_it(visitor: Visitor) ->
         page = await answer.text()
     assert "/limner/demo.js" in page
     assert "channel-composer" in page
-    for path in ("/limner/demo.js", "/limner/demo.css", "/limner/icon.svg", "/app.js"):
+    ours = ("demo.js", "typing.js", "demo.css", "icon.svg")
+    for path in ("/app.js", *(f"/limner/{name}" for name in ours)):
         async with visitor.session.get(visitor.origin + path) as answer:
             assert answer.status == 200, path
     async with visitor.session.get(visitor.origin + "/limner/..%2fwindow.py") as answer:
