@@ -96,7 +96,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     mend: Annotated[bool, typer.Option(help="Sweep orphaned and missing picture files.")] = False,
 ) -> None:
-    """Checks everything that painting needs, and says what to do. Exits 1 when something is wrong."""
+    """Checks everything that painting needs, and says what to do. Exits 1 if something is wrong."""
     from .doctor import examine
 
     raise typer.Exit(0 if examine(config, as_json=as_json, is_mending=mend) else 1)
@@ -112,12 +112,16 @@ def backup(file: Path, config: ConfigOption = None) -> None:
 
 
 @app.command()
-def restore(file: Path, config: ConfigOption = None) -> None:
-    """Puts a backup back; the bot must be stopped, and what is there now is set aside."""
+def restore(
+    file: Path,
+    replace: Annotated[bool, typer.Option(help="Even where there is a database already.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Puts a backup back; the bot must be stopped. The database that was there is kept aside."""
     from .settings import load
     from .upkeep import put_back
 
-    put_back(load(config), file)
+    put_back(load(config), file, is_replacing=replace)
 
 
 def main() -> None:

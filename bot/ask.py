@@ -5,7 +5,7 @@ How it is judged and priced is `studio`'s; how it becomes requests stands here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,18 @@ class Kind(StrEnum):
     IMAGINE = "imagine"
     VARIATION = "variation"
     INPAINT = "inpaint"
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The whole picture of which a part is painted anew, and into which it is pasted back."""
+
+    picture: str
+    """SHA-256, as every picture here."""
+    mask: str
+    """Of the whole picture; white is painted."""
+    window: tuple[int, int, int, int]
+    """Left, top, right, bottom, in pixels of the picture: what the model gets to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,21 @@ class Ask:
     model: str = ""
     loras: tuple[Lora, ...] = ()
     style: str = ""
-    """A configured style's name; its words are woven around the prompt when it is painted, not here."""
+    """A configured style's name; its words join the prompt when it is painted, not here."""
     init_image: str = ""
     mask_image: str = ""
     """White is painted, black is kept."""
+    canvas: Canvas | None = None
+    """Set when `init_image` and `mask_image` are a part of a larger whole."""
     strength: float | None = None
     is_private: bool = False
     parent_picture_id: int | None = None
-    extras: dict[str, str] = field(default_factory=dict[str, str])
-    """What a newer version wrote and this one does not know is kept, not lost."""
+
+    @property
+    def input_hashes(self) -> tuple[str, ...]:
+        """Every stored picture that painting this needs."""
+        whole = (self.canvas.picture, self.canvas.mask) if self.canvas else ()
+        return tuple(filter(None, (self.init_image, self.mask_image, *whole)))
 
     def to_json(self) -> str:
         return _ADAPTER.dump_json(self).decode()

@@ -21,8 +21,9 @@ from rich.console import Console
 
 from ..pipelines.errors import ModelError, PipelineError
 from ..pipelines.request import Request
-from ..storage.database import Storage
+from ..storage.checkup import check
 from ..storage.errors import FolderInUseError, StorageError
+from ..storage.storage import Storage
 from . import settings as settings_file
 from .errors import SettingsError
 from .opening import described
@@ -114,14 +115,8 @@ def _versions() -> Finding:
 def _painting(settings: Settings) -> Iterator[Finding]:
     """The models' files, the device, and one picture painted by each model."""
     from ..pipelines.engine.engine import Engine  # loads torch
-    from ..pipelines.families.devices import describe_device
 
     device = settings.engine.devices[0]
-    try:
-        yield Finding("device", State.WELL, describe_device(device))
-    except PipelineError as error:
-        yield Finding("device", State.WRONG, str(error))
-        return
     for name, model in settings.models.items():
         about = f"model {name}"
         try:
@@ -136,8 +131,10 @@ def _painting(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             about,
             State.WELL,
-            f"{checkpoint.family}, {checkpoint.num_bytes / 1e6:,.0f} MB; painted"
-            f" {result.image.width} x {result.image.height} in {took_s:.1f} s.",
+            f"{checkpoint.family}, {checkpoint.num_bytes / 1e6:,.0f} MB; loaded and painted"
+            f" {result.image.width} x {result.image.height} in {took_s:.1f} s on"
+            f" {engine.device} in {str(engine.dtype).removeprefix('torch.')},"
+            f" {engine.stats.memory_bytes / 2**20:,.0f} MiB in use.",
         )
 
 
@@ -146,16 +143,25 @@ async def _storage(settings: Settings, *, is_mending: bool) -> AsyncIterator[Fin
     try:
         async with Storage.open(folder) as storage:
             yield Finding("database", State.WELL, f"{folder} can be read and written.")
-            swept = await storage.sweep(is_mending=is_mending)
-            yield Finding(
-                "pictures",
-                State.WELL if swept.is_sound or is_mending else State.WRONG,
-                swept.sentence,
-            )
+            if is_mending:
+                swept = await storage.sweep(grace_s=0)
+                yield Finding(
+                    "mended",
+                    State.WELL,
+                    f"{swept.num_orphans} files that nobody needed are gone,"
+                    f" {swept.num_missing} missing ones are marked.",
+                )
+            findings = await storage.check()
     except FolderInUseError:
         yield Finding("database", State.NOTE, f"{folder} is in use: a bot is running on it.")
+        findings = await asyncio.to_thread(check, folder)
     except StorageError as error:
         yield Finding("database", State.WRONG, str(error))
+        return
+    if findings.is_sound:
+        yield Finding("pictures", State.WELL, "every row has its file, and every file its row.")
+    for sentence in findings.sentences():
+        yield Finding("pictures", State.WRONG, sentence)
 
 
 async def _discord(settings: Settings) -> AsyncIterator[Finding]:

@@ -1,4 +1,4 @@
-"""What can be judged of an ask without waiting: defaults filled in, or one sentence that refuses it.
+"""What can be judged of an ask without waiting: defaults filled in, or a sentence that refuses.
 
 Quota, queue and pictures need a wait; they are judged by `studio.submit`.
 """

@@ -1,4 +1,4 @@
-"""Opens a studio from the settings: storage, the pool of workers, the models; closes it in order."""
+"""Opens a studio from the settings: storage, pool of workers, models; closes it in order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ..pipelines import checkpoint as checkpoints
+from ..pipelines.checkpoint import Adapter
 from ..pipelines.errors import ModelError
 from ..pipelines.serving.config import Limits, PoolConfig
 from ..pipelines.serving.pool import WorkerPool
-from ..storage.database import Storage
+from ..storage.quotas import Allowance, Period, Rule, Window
+from ..storage.retention import Retention
+from ..storage.storage import Storage
+from .errors import StartError
+from .pricing import CREDIT
 from .studio import Studio
 
 if TYPE_CHECKING:
@@ -23,18 +28,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DAY_S = 24 * 3600.0
+
 
 @asynccontextmanager
 async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
     """The studio, its workers starting in the background; jobs of an earlier life wait in it.
 
-    Raises `StorageError` when the data folder can't be used.
+    Raises `StorageError` when the data folder can't be used, `StartError` without a model.
     """
     found, broken = await asyncio.to_thread(read_models, settings)
     for name, sentence in broken.items():
         log.error("model %r is left out: %s", name, sentence)
+    if not found:
+        raise StartError(f"No model can be loaded: {' '.join(broken.values())}")
     async with AsyncExitStack() as resources:
-        storage = await resources.enter_async_context(Storage.open(settings.storage.folder))
+        storage = await resources.enter_async_context(
+            Storage.open(
+                settings.storage.folder,
+                retention=_retention(settings),
+                bot_rule=_bot_rule(settings),
+            )
+        )
+        # Nothing is accepted yet, so whatever belongs to nothing is left over from an earlier life.
+        await storage.sweep(grace_s=0)
         heard: list[Studio] = []
 
         def listen(update: Update) -> None:
@@ -51,7 +68,7 @@ async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
 
 
 def read_models(settings: Settings) -> tuple[dict[str, Checkpoint], dict[str, str]]:
-    """What is configured and readable, and one sentence for each that is not. Blocks on the disk."""
+    """What is configured and readable, and a sentence for each that is not. Blocks on the disk."""
     found: dict[str, Checkpoint] = {}
     broken: dict[str, str] = {}
     for name, model in settings.models.items():
@@ -83,6 +100,9 @@ def pool_config(settings: Settings, models: dict[str, Checkpoint]) -> PoolConfig
     limits, engine = settings.limits, settings.engine
     return PoolConfig(
         models=tuple(models.values()),
+        adapters=tuple(
+            Adapter(name, lora.path, lora.weight) for name, lora in settings.loras.items()
+        ),
         devices=engine.devices,
         dtype=engine.dtype,
         limits=Limits(
@@ -93,4 +113,22 @@ def pool_config(settings: Settings, models: dict[str, Checkpoint]) -> PoolConfig
         ),
         max_rows=engine.max_rows,
         threads=engine.threads or None,
+        weights_bytes=int(engine.memory_gib * 2**30) or None,
     )
+
+
+def _retention(settings: Settings) -> Retention:
+    kept = settings.storage
+    return Retention(
+        pictures_days=kept.keep_days or None,
+        jobs_days=kept.keep_days or None,
+        budget_bytes=int(kept.keep_gib * 2**30) or None,
+    )
+
+
+def _bot_rule(settings: Settings) -> Rule:
+    """The quota of whoever no server's rule speaks of."""
+    a_day = settings.limits.credits_per_day
+    if not a_day:
+        return Rule()
+    return Rule(Allowance(round(a_day * CREDIT), Period(Window.ROLLING, _DAY_S)))

@@ -1,4 +1,4 @@
-"""Limner's own bot: on real Discord, or on a simulated one in a local page. A host needs neither."""
+"""Limner's own bot: on Discord, or on a simulated one in a local page. A host needs neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Painting and listing models from the shell, in this process: no Discord, no database, no worker."""
+"""Painting and listing models from the shell, in this process: no Discord, database or worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from rich.table import Table
 
 from ..pipelines import checkpoint as checkpoints
 from ..pipelines.errors import InvalidRequestError, ModelError
-from ..pipelines.finish import png
+from ..pipelines.events import Failed, Finished
+from ..pipelines.events import Progress as Moved
+from ..pipelines.finish.parameters import parameters_of
+from ..pipelines.finish.png import encode
 from ..pipelines.request import Request
 from .errors import StartError
 from .opening import described
@@ -39,7 +42,7 @@ class ShellAsk:
     height: int | None = None
     model: str = ""
 
-    def requests(self, model: str) -> list[Request]:
+    def requests(self) -> list[Request]:
         first = random.SystemRandom().randrange(2**32) if self.seed is None else self.seed
         return [
             Request(
@@ -51,7 +54,6 @@ class ShellAsk:
                 sampler=self.sampler,
                 width=self.width,
                 height=self.height,
-                model=model,
             )
             for index in range(self.count)
         ]
@@ -86,26 +88,38 @@ def paint(settings: Settings, ask: ShellAsk, out: Path) -> None:
             dtype=settings.engine.dtype,
             max_rows=settings.engine.max_rows,
         )
-        requests = ask.requests(checkpoint.name)
-        for request in requests:
-            engine.check(request)
+        index_of = {engine.add(request): i for i, request in enumerate(ask.requests())}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task("Painting", total=None)
+        bars = {i: progress.add_task(files[i].name, total=None) for i in index_of.values()}
+        while not engine.is_idle:
+            for event in engine.step():
+                index = index_of[event.request_id]
+                match event:
+                    case Moved():
+                        progress.update(bars[index], completed=event.step, total=event.steps)
+                    case Finished():
+                        _write(files[index], event.result, checkpoint)
+                        progress.console.print(_line(files[index], event.result), highlight=False)
+                    case Failed():
+                        raise event.error
+                    case _:
+                        pass
 
-        def show(done: int, steps: int) -> None:
-            progress.update(task, completed=done, total=steps)
 
-        results = engine.run(requests, on_progress=show)
-    for file, result in zip(files, results, strict=True):
-        _write(file, result, checkpoint)
-        took = result.timings.denoised_s + result.timings.encoded_s + result.timings.decoded_s
-        console.print(f"{file}  seed {result.seed}  {took:.1f} s", highlight=False)
+def _line(file: Path, result: Result) -> str:
+    times = result.timings
+    return (
+        f"{file}  seed {result.seed}  {times.encoded_s + times.denoised_s + times.decoded_s:.1f} s"
+    )
 
 
 def _write(file: Path, result: Result, checkpoint: Checkpoint) -> None:
     try:
-        file.write_bytes(png.encode(result.image, png.parameters_of(result, checkpoint)))
+        made_with = parameters_of(
+            result.request, result.seed, checkpoint.name, checkpoint.fingerprint
+        )
+        file.write_bytes(encode(result.image, made_with))
     except OSError as error:
         raise StartError(f"{file} can't be written: {error.strerror}.") from error
 

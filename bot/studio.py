@@ -10,6 +10,7 @@ import asyncio
 import io
 import logging
 import secrets
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,24 +19,28 @@ from PIL import Image
 from ..pipelines.errors import PipelineError, QueueFullError
 from ..pipelines.serving.tickets import Ticket
 from ..pipelines.serving.updates import Began, Broke, Done, Painted, Update, Withdrawn
-from ..storage.errors import StorageError
+from ..storage.errors import QuotaRefusedError, StorageError
 from ..storage.records import Job, JobStatus, NewJob, NewPicture
+from . import refusals
 from .ask import Ask
 from .errors import RefusedError
 from .judging import Judge
 from .pricing import price
+from .repaint import paste_back_png
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from ..pipelines.checkpoint import Checkpoint
     from ..pipelines.serving.pool import WorkerPool
-    from ..storage.database import Storage
     from ..storage.records import Origin, Picture
+    from ..storage.storage import Storage
     from .settings import Settings
 
 log = logging.getLogger(__name__)
 
+_BYTES_A_PIXEL = 4
+"""More than a PNG takes: what must be free before a picture is accepted."""
 _TELLERS_AT_ONCE = 8
 """Deliveries under way at one time: what piled up while the bot was gone must not flood Discord."""
 
@@ -132,12 +137,15 @@ class Studio:
         if ask.seed is None:
             ask = replace(ask, seed=secrets.randbelow(2**32))
         assert ask.seed is not None
-        group = _group(member.guild_id)
+        assert ask.width is not None
+        assert ask.height is not None
         try:
-            self.pool.refuse(member.tenant, group)
+            self.pool.refuse(member.tenant, _group(member.guild_id))
         except QueueFullError as error:
+            again_at = None if error.again_s is None else time.time() + error.again_s
+            raise RefusedError(str(error), again_at=again_at) from error
+        except PipelineError as error:
             raise RefusedError(str(error)) from error
-        inputs = tuple(sha for sha in (ask.init_image, ask.mask_image) if sha)
         new = NewJob(
             origin=origin,
             kind=ask.kind.value,
@@ -148,14 +156,24 @@ class Studio:
             model=ask.model,
             model_fingerprint=self.checkpoints[ask.model].fingerprint,
             cost=self.price(ask),
+            num_pixels=ask.width * ask.height,
             parent_picture_id=ask.parent_picture_id,
-            input_hashes=inputs,
+            input_hashes=ask.input_hashes,
         )
         init_image, mask_image = await self._inputs(ask)
         try:
-            job = await self.storage.jobs.accept(new)
+            await self.storage.require_space(ask.count * ask.width * ask.height * _BYTES_A_PIXEL)
+            job = await self.storage.jobs.accept(new, role_ids=member.role_ids)
+        except QuotaRefusedError as error:
+            raise RefusedError(
+                refusals.sentence(error.refused), again_at=error.refused.again_at
+            ) from error
         except StorageError as error:
-            raise RefusedError(str(error)) from error
+            log.warning("a job could not be accepted: %s", error)
+            raise RefusedError(
+                "Nothing can be stored at the moment, so nothing is painted; the owner's log says"
+                " why."
+            ) from error
         self._start(job, ask, init_image, mask_image)
         return job
 
@@ -177,7 +195,7 @@ class Studio:
         self._teller = teller
         for job in await self.storage.jobs.untold():
             self._spawn(f"tell job {job.id}", self._tell(job))
-        for job in await self.storage.jobs.unfinished():
+        for job in await self.storage.jobs.recover():
             if job.id not in self._runs:
                 await self._resume(job)
 
@@ -239,12 +257,18 @@ class Studio:
             await self.storage.jobs.fail(job_id, str(error))
 
     async def _picture(self, run: _Run, painted: Painted) -> NewPicture:
+        png, width, height = painted.png, painted.width, painted.height
+        if (canvas := run.ask.canvas) is not None:
+            whole = await self.storage.images.read(canvas.picture)
+            mask = await self.storage.images.read(canvas.mask)
+            png = await asyncio.to_thread(paste_back_png, whole, png, mask, canvas.window)
+            width, height = _size(png)
         return NewPicture(
             index=painted.index,
-            png=painted.png,
+            png=png,
             seed=painted.seed,
-            width=painted.width,
-            height=painted.height,
+            width=width,
+            height=height,
             parameters_json=painted.parameters_json,
         )
 
@@ -296,8 +320,6 @@ class Studio:
             if ask.model not in self.checkpoints:
                 raise RefusedError(f"The model {ask.model!r} is not configured any more.")
             init_image, mask_image = await self._inputs(ask)
-            if job.status is JobStatus.RUNNING:
-                await self.storage.jobs.requeue(job.id)
         except (RefusedError, StorageError) as error:
             log.warning("job %d can't go on: %s", job.id, error)
             await self.storage.jobs.fail(job.id, str(error))
@@ -338,6 +360,11 @@ class Studio:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(png)) as image:
+        return image.size
 
 
 def _group(guild_id: int) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ..storage import backup
+from ..storage.backup import restore_backup, write_backup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +16,15 @@ if TYPE_CHECKING:
 
 def back_up(settings: Settings, file: Path) -> None:
     """Raises `StorageError`."""
-    asyncio.run(backup.write(settings.storage.folder, file))
-    Console().print(f"{file} holds the database and the pictures.", highlight=False)
+    written = write_backup(settings.storage.folder, file)
+    Console().print(
+        f"{file} holds the database and {written.num_pictures} pictures,"
+        f" {written.num_bytes / 2**20:,.1f} MiB.",
+        highlight=False,
+    )
 
 
-def put_back(settings: Settings, file: Path) -> None:
+def put_back(settings: Settings, file: Path, *, is_replacing: bool) -> None:
     """Raises `StorageError`: also while a bot uses the folder."""
-    asyncio.run(backup.restore(file, settings.storage.folder))
+    restore_backup(settings.storage.folder, file, replace=is_replacing)
     Console().print(f"{settings.storage.folder} is as {file} has it.", highlight=False)
