@@ -10,7 +10,7 @@ import signal
 import webbrowser
 from contextlib import AsyncExitStack, suppress
 from contextvars import Context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from discord.ext import commands
 from simcord.env import Env
@@ -20,7 +20,7 @@ from .window import Window
 from .world import answers_stay_here, furnish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from ..bot.settings import Settings
     from .world import Room
@@ -67,18 +67,36 @@ class Playground:
 
 
 def _prepared(bot: commands.Bot) -> commands.Bot:
-    """Has what the bot opens for good while it is set up (its worker, its sweepers) not waited for.
+    """Has what the bot keeps doing (its worker, its deliveries) not waited for.
 
     simcord takes an action as answered when every task has ended that descends from the bot, and
-    tells them by their context; what is set up in an empty one is nobody's.
+    tells them by the context in which they are made: what is set up is made in an empty one.
     """
     hook = bot.setup_hook
 
     async def set_up() -> None:
+        _let_contexts_count(asyncio.get_running_loop())
         await Context().run(asyncio.ensure_future, hook())
 
     bot.setup_hook = set_up  # pyright: ignore[reportAttributeAccessIssue]
     return bot
+
+
+def _let_contexts_count(loop: asyncio.AbstractEventLoop) -> None:
+    """Makes a task that is given a context of its own belong to it, not to who made the task.
+
+    simcord puts its own create_task back when the bot is detached, and this goes with it.
+    """
+    create_task = loop.create_task
+
+    def create(
+        work: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
+    ) -> asyncio.Task[Any]:
+        if context is None:
+            return create_task(work, name=name)
+        return context.copy().run(create_task, work, name=name)
+
+    loop.create_task = create  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def run(settings: Settings, *, port: int, open_browser: bool) -> None:

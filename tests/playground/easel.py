@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from contextvars import copy_context
 from typing import Any
 
 import discord
@@ -55,7 +56,7 @@ class Commands(commands.Cog):
         await interaction.response.defer()
         got = await picture.read() if picture else b""
         await interaction.edit_original_response(view=card("queued"))
-        interaction.client.easel.put((interaction, f"{prompt} from {len(got)} bytes"))
+        interaction.client.submit(interaction, f"{prompt} from {len(got)} bytes")
 
     @app_commands.command()
     async def whisper(self, interaction: discord.Interaction[Any]) -> None:
@@ -81,6 +82,7 @@ class EaselBot(commands.Bot):
 
     async def setup_hook(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
         self._painter = threading.Thread(target=self._paint, daemon=True)
         self._painter.start()
         self._sweeper = asyncio.create_task(asyncio.Event().wait())
@@ -91,22 +93,34 @@ class EaselBot(commands.Bot):
 
     def _paint(self) -> None:
         while (work := self.easel.get()) is not None:
-            self._loop.call_soon_threadsafe(self._tell, work, f"step 1 of {STEPS}", False)
+            news, text = work
+            self._loop.call_soon_threadsafe(news.put_nowait, (f"step 1 of {STEPS}", False))
             self.go_on.wait()
-            self._loop.call_soon_threadsafe(self._tell, work, f"painted {work[1]}", True)
+            self._loop.call_soon_threadsafe(news.put_nowait, (f"painted {text}", True))
 
-    def _tell(self, work: Any, text: str, is_done: bool) -> None:
-        interaction, _ = work
-        # Through the interaction's webhook: this context knows nothing of a simulation.
-        edit = interaction.edit_original_response(view=card(text, is_done=is_done))
-        task = asyncio.create_task(edit)
+    def submit(self, interaction: discord.Interaction[Any], text: str) -> None:
+        news: asyncio.Queue[tuple[str, bool]] = asyncio.Queue(STEPS)
+        telling = self._tell(interaction, news)
+        # As the real delivery: in the context of the set-up, not of the handler.
+        task = asyncio.create_task(telling, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self.easel.put((news, text))
+
+    async def _tell(
+        self, interaction: discord.Interaction[Any], news: asyncio.Queue[tuple[str, bool]]
+    ) -> None:
+        is_done = False
+        while not is_done:
+            text, is_done = await news.get()
+            # Through the interaction's webhook: this context knows nothing of a simulation.
+            await interaction.edit_original_response(view=card(text, is_done=is_done))
 
     async def close(self) -> None:
         self.go_on.set()
         self.easel.put(None)
-        self._sweeper.cancel()
+        for task in (self._sweeper, *self._tasks):
+            task.cancel()
         await super().close()
 
 
