@@ -128,6 +128,9 @@ class SampleBot(discord.Client):
             self.add_dynamic_items(Again)
         await self.tree.sync()
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """discord.py waits five seconds here before a second IDENTIFY; no test needs that."""
+
     async def on_message(self, message: discord.Message) -> None:
         if message.author != self.user:
             self.heard.put_nowait(message.content)

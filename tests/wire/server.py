@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import aiohttp
@@ -17,6 +19,7 @@ from discord.http import Route
 
 from . import specification
 from .changes import PATIENCE_S
+from .child import COMMAND
 from .clock import Clock
 from .entities import Channel, Json, Message, User
 from .faults import Faults
@@ -28,6 +31,7 @@ from .rest_interactions import report_unanswered
 from .world import World
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
@@ -141,6 +145,30 @@ class Wire:
             if not bot.is_closed():
                 await bot.close()
             await running
+
+    @contextlib.asynccontextmanager
+    async def spawn(self, target: str, *, without: str = "") -> AsyncGenerator[Process]:
+        """The same with the bot in a process of its own, made by `target` ("module:factory").
+
+        `without` names packages that it shall not find. What is left of it is killed at the end.
+        """
+        before = self.gateway.num_identified
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            COMMAND,
+            target,
+            cwd=Path(__file__).parents[2],
+            env=self.environment() | {"WIRE_WITHOUT": without},
+        )
+        try:
+            await self.until(lambda: self.gateway.num_identified > before, f"{target}'s IDENTIFY")
+            await self.gateway.settled()
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
     # What people do
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -64,6 +65,12 @@ _IGNORED_KEYS["UnfurledMediaRequestWithAttachmentReferenceRequired"] = _IGNORED_
 
 def is_available() -> bool:
     return LOCATION.is_file()
+
+
+# A test that can't be without it: `@needed`, or among a parametrization's marks.
+needed = pytest.mark.skipif(
+    not is_available(), reason="Discord's published specification is not beside this checkout"
+)
 
 
 class Specification:

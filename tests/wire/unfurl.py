@@ -29,6 +29,10 @@ def unfurled(components: list[Json], resolve: Resolve) -> tuple[list[Json], set[
         done = {key: value for key, value in component.items() if value is not None}
         if "components" in done:
             done["components"] = [finished(inner) for inner in listed(done, "components")]
+        for holder in (done, *listed(done, "options")):
+            if holder.get("emoji"):
+                # An emoji of Unicode's has no id; what was sent as null is not answered.
+                holder["emoji"] = {k: v for k, v in holder["emoji"].items() if v is not None}
         if "accessory" in done:
             done["accessory"] = finished(done["accessory"])
         kind = done["type"]
