@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
@@ -78,7 +77,7 @@ class Codec:
 
 def to_picture(pixels: Tensor) -> Image.Image:
     """(height, width, 3) uint8 on the CPU."""
-    return Image.fromarray(np.asarray(pixels), "RGB")
+    return Image.fromarray(pixels.numpy(), "RGB")
 
 
 def _flatten(picture: Image.Image) -> Image.Image:

@@ -20,7 +20,7 @@ from ..errors import ModelError
 from ..headers import read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..checkpoint import Checkpoint
 
@@ -70,6 +70,14 @@ def _open(
         local_files_only=True,
         **nothing,
     )
+
+
+def scheduler_config(pipeline: Any) -> Mapping[str, Any]:
+    """What a checkpoint says about its noise, diffusers' corrections made.
+
+    Where nothing is said, DDIM, DDPM, LCM and TCD would clip latents as if they were pixels.
+    """
+    return {"clip_sample": False, **pipeline.scheduler.config}
 
 
 def place(modules: Sequence[torch.nn.Module], device: torch.device) -> int:

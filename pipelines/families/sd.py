@@ -12,7 +12,7 @@ from .adapters import Adapters
 from .clip import ClipText, weigh
 from .codec import Codec
 from .family import Conditioning
-from .opening import open_pipeline, place
+from .opening import open_pipeline, place, scheduler_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class StableDiffusion:
         self.num_bytes = place((pipeline.unet, pipeline.vae, pipeline.text_encoder), device)
         self.text = ClipText(pipeline.tokenizer, pipeline.text_encoder)
         self.codec = Codec(pipeline.vae)
-        self.scheduler_config: Mapping[str, Any] = dict(pipeline.scheduler.config)
+        self.scheduler_config = scheduler_config(pipeline)
         self._adapters = Adapters(pipeline)
 
     @property

@@ -12,7 +12,7 @@ from .adapters import Adapters
 from .clip import ClipText, weigh
 from .codec import Codec
 from .family import Conditioning
-from .opening import open_pipeline, place
+from .opening import open_pipeline, place, scheduler_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class StableDiffusionXL:
         self.first = ClipText(pipeline.tokenizer, pipeline.text_encoder)
         self.second = ClipText(pipeline.tokenizer_2, pipeline.text_encoder_2)
         self.codec = Codec(pipeline.vae)
-        self.scheduler_config: Mapping[str, Any] = dict(pipeline.scheduler.config)
+        self.scheduler_config = scheduler_config(pipeline)
         self._zeros_for_absent: bool = pipeline.config.get("force_zeros_for_empty_prompt", True)
         self._pooled_width: int = pipeline.text_encoder_2.config.projection_dim
         self._adapters = Adapters(pipeline)

@@ -122,6 +122,15 @@ def _vae(blocks: int = 2) -> AutoencoderKL:
     )
 
 
+def _as_published(folder: Path) -> Path:
+    """The published models' files say more than their own scheduler reads; others do read it."""
+    config = folder / "scheduler" / "scheduler_config.json"
+    told = json.loads(config.read_text("utf-8"))
+    told |= {"clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True}
+    config.write_text(json.dumps(told), "utf-8")
+    return folder
+
+
 def make_sd1(folder: Path, *, channels: int = 4) -> Path:
     """Epsilon; with 9 channels the inpainting variant."""
     torch.manual_seed(1)
@@ -139,7 +148,7 @@ def make_sd1(folder: Path, *, channels: int = 4) -> Path:
         feature_extractor=None,
         requires_safety_checker=False,
     ).save_pretrained(folder, safe_serialization=True)
-    return folder
+    return _as_published(folder)
 
 
 def make_sd2(folder: Path) -> Path:
@@ -187,7 +196,7 @@ def make_sdxl(folder: Path) -> Path:
         scheduler=EulerDiscreteScheduler(**_BETAS, timestep_spacing="leading", steps_offset=1),
         add_watermarker=False,
     ).save_pretrained(folder, safe_serialization=True)
-    return folder
+    return _as_published(folder)
 
 
 def make_house_like(folder: Path) -> Path:
