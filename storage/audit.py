@@ -65,8 +65,8 @@ class Audit:
     ) -> None:
         """Writes a line of its own."""
 
-        async def body(transaction: Transaction) -> None:
-            await record(
+        def body(transaction: Transaction) -> None:
+            record(
                 transaction,
                 guild_id,
                 action,
@@ -82,7 +82,7 @@ class Audit:
         await self._database.transaction(body)
 
 
-async def record(
+def record(
     transaction: Transaction,
     guild_id: int,
     action: str,
@@ -96,7 +96,7 @@ async def record(
     reason: str = "",
 ) -> None:
     """Writes a line beside the change that it tells of; dataclasses become JSON objects."""
-    await transaction.run(
+    transaction.run(
         _SQL["insert_audit"],
         {
             "guild_id": guild_id,

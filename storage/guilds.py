@@ -44,10 +44,10 @@ class Guilds:
         Raises `InvalidSettingError`.
         """
 
-        async def body(transaction: Transaction) -> GuildSettings:
-            before = _settings(await transaction.one(_SQL["settings"], {"guild_id": guild_id}))
+        def body(transaction: Transaction) -> GuildSettings:
+            before = _settings(transaction.one(_SQL["settings"], {"guild_id": guild_id}))
             after = change(before)
-            await transaction.run(
+            transaction.run(
                 _SQL["put_settings"],
                 {
                     "guild_id": guild_id,
@@ -60,7 +60,7 @@ class Guilds:
                     "pictures_days": after.pictures_days,
                 },
             )
-            await self._record(
+            self._record(
                 transaction,
                 guild_id,
                 "settings.change",
@@ -83,15 +83,15 @@ class Guilds:
     async def set_permission(
         self, guild_id: int, permission: Permission, *, by: int, reason: str = ""
     ) -> None:
-        async def body(transaction: Transaction) -> None:
+        def body(transaction: Transaction) -> None:
             key = _permission_key(
                 guild_id, permission.subject, permission.subject_id, permission.model
             )
-            before = await transaction.one(_SQL["permission"], key)
-            await transaction.run(
+            before = transaction.one(_SQL["permission"], key)
+            transaction.run(
                 _SQL["put_permission"], {**key, "is_allowed": int(permission.is_allowed)}
             )
-            await self._record(
+            self._record(
                 transaction,
                 guild_id,
                 "permission.set",
@@ -117,13 +117,13 @@ class Guilds:
     ) -> bool:
         """Whether there was one."""
 
-        async def body(transaction: Transaction) -> bool:
+        def body(transaction: Transaction) -> bool:
             key = _permission_key(guild_id, subject, subject_id, model)
-            before = await transaction.one(_SQL["permission"], key)
+            before = transaction.one(_SQL["permission"], key)
             if before is None:
                 return False
-            await transaction.run(_SQL["drop_permission"], key)
-            await self._record(
+            transaction.run(_SQL["drop_permission"], key)
+            self._record(
                 transaction,
                 guild_id,
                 "permission.drop",
@@ -138,7 +138,7 @@ class Guilds:
 
         return await self._database.transaction(body)
 
-    async def _record(
+    def _record(
         self,
         transaction: Transaction,
         guild_id: int,
@@ -150,7 +150,7 @@ class Guilds:
         after: object,
         reason: str,
     ) -> None:
-        await record(
+        record(
             transaction,
             guild_id,
             action,

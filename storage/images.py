@@ -147,9 +147,9 @@ class Images:
     async def set_favourite(self, picture_id: int, is_favourite: bool = True) -> None:
         """A favourite outlives retention. Raises `NoSuchPictureError` for a deleted one."""
 
-        async def body(transaction: Transaction) -> None:
+        def body(transaction: Transaction) -> None:
             parameters = {"picture_id": picture_id, "is_favourite": int(is_favourite)}
-            if not await transaction.run(_SQL["set_favourite"], parameters):
+            if not transaction.run(_SQL["set_favourite"], parameters):
                 raise NoSuchPictureError(picture_id)
 
         await self._database.transaction(body)
@@ -158,18 +158,16 @@ class Images:
         """Deletes a picture and, if nobody else needs it, its file. Raises `NoSuchPictureError`."""
         now = self._clock()
 
-        async def body(transaction: Transaction) -> None:
-            row = await transaction.one(_SQL["picture"], {"picture_id": picture_id})
+        def body(transaction: Transaction) -> None:
+            row = transaction.one(_SQL["picture"], {"picture_id": picture_id})
             parameters = {"picture_id": picture_id, "now": now}
-            if row is None or not await transaction.run(_SQL["delete_picture"], parameters):
+            if row is None or not transaction.run(_SQL["delete_picture"], parameters):
                 raise NoSuchPictureError(picture_id)
             sha256: str = row["sha256"]
             # Inside the transaction: no job can begin to need it meanwhile. A crash in between
             # leaves a row without a file, which the sweep mends into this very deletion.
-            if not await is_needed(transaction, sha256, now):
-                await asyncio.to_thread(
-                    self._files.remove, self._files.path(sha256), unless_since=float("inf")
-                )
+            if not is_needed(transaction, sha256, now):
+                self._files.remove(self._files.path(sha256), unless_since=float("inf"))
 
         await self._database.transaction(body)
 
@@ -178,21 +176,21 @@ INPUTS_KEPT_S = 24 * 3600.0
 """How long the inputs of a job without pictures are kept, so that it can be tried again."""
 
 
-async def is_needed(transaction: Transaction, sha256: str, now: float) -> bool:
+def is_needed(transaction: Transaction, sha256: str, now: float) -> bool:
     """Whether any picture or job still needs a file."""
-    row = await transaction.one(
+    row = transaction.one(
         _SQL["is_needed"], {"sha256": sha256, "inputs_since": now - INPUTS_KEPT_S}
     )
     return row is not None and bool(row["is_needed"])
 
 
-async def insert_pictures(
+def insert_pictures(
     transaction: Transaction, job_id: int, pictures: list[tuple[NewPicture, str]], now: float
 ) -> list[Picture]:
     """Rows for pictures whose files, named by the hashes, are already durable."""
     stored: list[Picture] = []
     for new, sha256 in pictures:
-        rows = await transaction.all(
+        rows = transaction.all(
             _SQL["insert_picture"],
             {
                 "job_id": job_id,

@@ -51,25 +51,25 @@ class Jobs:
         """
         ask = Ask(new.cost, new.num_pictures, new.num_pixels)
 
-        async def body(transaction: Transaction) -> Job:
+        def body(transaction: Transaction) -> Job:
             # Read here, not before: two members' waits for the lock must not swap their times.
             now = self._clock()
             origin = new.origin
-            allowed = await self._quotas.allow(
+            allowed = self._quotas.allow(
                 transaction, origin.guild_id, origin.user_id, ask, role_ids, now
             )
-            rows = await transaction.all(_SQL["insert_job"], _columns(new, now))
+            rows = transaction.all(_SQL["insert_job"], _columns(new, now))
             job_id: int = rows[0]["id"]
             if new.input_hashes:
-                await transaction.run_many(
+                transaction.run_many(
                     _SQL["insert_input"],
                     [
                         {"job_id": job_id, "position": position, "sha256": sha256}
                         for position, sha256 in enumerate(new.input_hashes)
                     ],
                 )
-            await ledger.hold(transaction, job_id, new, allowed, now)
-            return await _read(transaction, job_id)
+            ledger.hold(transaction, job_id, new, allowed, now)
+            return _read(transaction, job_id)
 
         return await self._database.transaction(body)
 
@@ -84,8 +84,8 @@ class Jobs:
     async def recover(self) -> list[Job]:
         """At a start: what ran when the process died waits again. Returns all that wait."""
 
-        async def body(transaction: Transaction) -> None:
-            await transaction.run(_SQL["requeue_all"])
+        def body(transaction: Transaction) -> None:
+            transaction.run(_SQL["requeue_all"])
 
         await self._database.transaction(body)
         return await self.unfinished()
@@ -100,11 +100,11 @@ class Jobs:
         """
         hashes = [await asyncio.to_thread(self._files.put, new.png) for new in pictures]
 
-        async def body(transaction: Transaction) -> list[Picture]:
+        def body(transaction: Transaction) -> list[Picture]:
             now = self._clock()
-            await self._step(transaction, "store", job_id, JobStatus.STORED, {"now": now})
-            await ledger.end(transaction, job_id, settle, now)
-            return await insert_pictures(
+            self._step(transaction, "store", job_id, JobStatus.STORED, {"now": now})
+            ledger.end(transaction, job_id, settle, now)
+            return insert_pictures(
                 transaction, job_id, list(zip(pictures, hashes, strict=True)), now
             )
 
@@ -123,15 +123,15 @@ class Jobs:
     ) -> None:
         """Its owner knows the end; a stored job is delivered. Telling again changes nothing."""
 
-        async def body(transaction: Transaction) -> None:
+        def body(transaction: Transaction) -> None:
             parameters = {
                 "job_id": job_id,
                 "now": self._clock(),
                 "message_id": message_id,
                 "channel_id": channel_id,
             }
-            if not await transaction.run(_SQL["told"], parameters):
-                job = await _read(transaction, job_id)
+            if not transaction.run(_SQL["told"], parameters):
+                job = _read(transaction, job_id)
                 if job.told_at is None:
                     raise IllegalTransitionError(job_id, job.status, JobStatus.DELIVERED)
 
@@ -201,10 +201,10 @@ class Jobs:
         settle: int,
         parameters: Mapping[str, object],
     ) -> None:
-        async def body(transaction: Transaction) -> None:
+        def body(transaction: Transaction) -> None:
             now = self._clock()
-            await self._step(transaction, step, job_id, wanted, {"now": now, **parameters})
-            await ledger.end(transaction, job_id, settle, now)
+            self._step(transaction, step, job_id, wanted, {"now": now, **parameters})
+            ledger.end(transaction, job_id, settle, now)
 
         await self._database.transaction(body)
 
@@ -215,14 +215,14 @@ class Jobs:
         wanted: JobStatus,
         parameters: Mapping[str, object] | None = None,
     ) -> None:
-        async def body(transaction: Transaction) -> None:
-            await self._step(
+        def body(transaction: Transaction) -> None:
+            self._step(
                 transaction, step, job_id, wanted, {"now": self._clock(), **(parameters or {})}
             )
 
         await self._database.transaction(body)
 
-    async def _step(
+    def _step(
         self,
         transaction: Transaction,
         step: str,
@@ -231,15 +231,15 @@ class Jobs:
         parameters: Mapping[str, object],
     ) -> None:
         """One compare-and-set: the statement names the states from which it may go."""
-        if not await transaction.run(_SQL[step], {"job_id": job_id, **parameters}):
-            row = await transaction.one(_SQL["status"], {"job_id": job_id})
+        if not transaction.run(_SQL[step], {"job_id": job_id, **parameters}):
+            row = transaction.one(_SQL["status"], {"job_id": job_id})
             if row is None:
                 raise NoSuchJobError(job_id)
             raise IllegalTransitionError(job_id, JobStatus(row["status"]), wanted)
 
 
-async def _read(transaction: Transaction, job_id: int) -> Job:
-    row = await transaction.one(_SQL["job"], {"job_id": job_id})
+def _read(transaction: Transaction, job_id: int) -> Job:
+    row = transaction.one(_SQL["job"], {"job_id": job_id})
     if row is None:
         raise NoSuchJobError(job_id)
     return job_from(row)

@@ -119,12 +119,10 @@ class Ledger:
         return [_entry(row) for row in rows]
 
 
-async def hold(
-    transaction: Transaction, job_id: int, new: NewJob, allowed: Allowed, now: float
-) -> None:
+def hold(transaction: Transaction, job_id: int, new: NewJob, allowed: Allowed, now: float) -> None:
     """Sets a job's cost aside, from the allowance and the grants that were decided on."""
     granted = sum(draw.amount for draw in allowed.draws)
-    await append(
+    append(
         transaction,
         EntryKind.HOLD,
         job_id=job_id,
@@ -136,18 +134,18 @@ async def hold(
         at=now,
     )
     for draw in allowed.draws:
-        await transaction.run(
+        transaction.run(
             _SQL["insert_draw"],
             {"grant_id": draw.grant_id, "job_id": job_id, "kind": "draw", "amount": draw.amount},
         )
 
 
-async def end(transaction: Transaction, job_id: int, settled: int | None, now: float) -> None:
+def end(transaction: Transaction, job_id: int, settled: int | None, now: float) -> None:
     """Ends a job's hold: so much is spent, the rest comes back; None spends it all.
 
     What grants paid comes back first.
     """
-    rows = await transaction.all(_SQL["hold_of"], {"job_id": job_id})
+    rows = transaction.all(_SQL["hold_of"], {"job_id": job_id})
     held = _entry(rows[0])
     settled = held.amount if settled is None else settled
     assert 0 <= settled <= held.amount, "a job can't cost more than was held for it"
@@ -159,7 +157,7 @@ async def end(transaction: Transaction, job_id: int, settled: int | None, now: f
     if released or not settled:
         lines.append((EntryKind.RELEASE, released, returned))
     for kind, amount, granted in lines:
-        await append(
+        append(
             transaction,
             kind,
             job_id=job_id,
@@ -172,14 +170,14 @@ async def end(transaction: Transaction, job_id: int, settled: int | None, now: f
             counts_at=held.counts_at,
         )
     if returned:
-        await _return_to_grants(transaction, job_id, returned)
+        _return_to_grants(transaction, job_id, returned)
 
 
-async def _return_to_grants(transaction: Transaction, job_id: int, amount: int) -> None:
-    for row in await transaction.all(_SQL["draws_of"], {"job_id": job_id}):
+def _return_to_grants(transaction: Transaction, job_id: int, amount: int) -> None:
+    for row in transaction.all(_SQL["draws_of"], {"job_id": job_id}):
         part = min(amount, row["amount"])
         if part:
-            await transaction.run(
+            transaction.run(
                 _SQL["insert_draw"],
                 {"grant_id": row["grant_id"], "job_id": job_id, "kind": "return", "amount": part},
             )
@@ -187,7 +185,7 @@ async def _return_to_grants(transaction: Transaction, job_id: int, amount: int) 
     assert amount == 0, "a job's grants paid less than its hold says"
 
 
-async def append(
+def append(
     transaction: Transaction,
     kind: EntryKind,
     *,
@@ -204,7 +202,7 @@ async def append(
     by_user_id: int = 0,
 ) -> int:
     """Writes a line and returns its id."""
-    rows = await transaction.all(
+    rows = transaction.all(
         _SQL["insert_entry"],
         {
             "kind": kind.value,

@@ -38,16 +38,16 @@ class Moderation:
     ) -> None:
         """From painting, not from the server; None: for good."""
 
-        async def body(transaction: Transaction) -> None:
+        def body(transaction: Transaction) -> None:
             now = self._clock()
             names = {"guild_id": guild_id, **self._pseudonyms.names(user_id), "now": now}
-            before = await transaction.one(_SQL["ban_of"], names)
-            await transaction.run(_SQL["drop_ban"], names)
-            await transaction.run(
+            before = transaction.one(_SQL["ban_of"], names)
+            transaction.run(_SQL["drop_ban"], names)
+            transaction.run(
                 _SQL["put_ban"], {**names, "reason": reason, "by_user_id": by, "until": until}
             )
             after = Ban(user_id, reason, by, now, until)
-            await self._record(
+            self._record(
                 transaction,
                 guild_id,
                 "ban.set",
@@ -64,13 +64,13 @@ class Moderation:
     async def unban(self, guild_id: int, user_id: int, *, by: int, reason: str = "") -> bool:
         """Whether there was a ban."""
 
-        async def body(transaction: Transaction) -> bool:
+        def body(transaction: Transaction) -> bool:
             names = {"guild_id": guild_id, **self._pseudonyms.names(user_id), "now": self._clock()}
-            before = await transaction.one(_SQL["ban_of"], names)
-            await transaction.run(_SQL["drop_ban"], names)
+            before = transaction.one(_SQL["ban_of"], names)
+            transaction.run(_SQL["drop_ban"], names)
             if before is None:
                 return False
-            await self._record(
+            self._record(
                 transaction, guild_id, "ban.drop", by, "user", user_id, _ban(before), None, reason
             )
             return True
@@ -97,7 +97,7 @@ class Moderation:
     ) -> int:
         """Adds those that are not there yet, and returns how many; one line in the audit log."""
 
-        async def body(transaction: Transaction) -> int:
+        def body(transaction: Transaction) -> int:
             now = self._clock()
             added: list[str] = []
             for pattern in patterns:
@@ -108,10 +108,10 @@ class Moderation:
                     "by_user_id": by,
                     "now": now,
                 }
-                if await transaction.run(_SQL["insert_block"], parameters):
+                if transaction.run(_SQL["insert_block"], parameters):
                     added.append(pattern)
             if added:
-                await self._record(
+                self._record(
                     transaction,
                     guild_id,
                     "blocklist.add",
@@ -131,13 +131,13 @@ class Moderation:
     ) -> bool:
         """Whether there was such an entry."""
 
-        async def body(transaction: Transaction) -> bool:
+        def body(transaction: Transaction) -> bool:
             key = {"guild_id": guild_id, "id": entry_id}
-            before = await transaction.one(_SQL["block"], key)
+            before = transaction.one(_SQL["block"], key)
             if before is None:
                 return False
-            await transaction.run(_SQL["drop_block"], key)
-            await self._record(
+            transaction.run(_SQL["drop_block"], key)
+            self._record(
                 transaction,
                 guild_id,
                 "blocklist.drop",
@@ -165,8 +165,8 @@ class Moderation:
             "verdict": verdict,
         }
 
-        async def body(transaction: Transaction) -> None:
-            await transaction.run(_SQL["insert_blocked"], {**parameters, "now": self._clock()})
+        def body(transaction: Transaction) -> None:
+            transaction.run(_SQL["insert_blocked"], {**parameters, "now": self._clock()})
 
         await self._database.transaction(body)
 
@@ -190,7 +190,7 @@ class Moderation:
             for row in rows
         ]
 
-    async def _record(
+    def _record(
         self,
         transaction: Transaction,
         guild_id: int,
@@ -202,7 +202,7 @@ class Moderation:
         after: object,
         reason: str,
     ) -> None:
-        await record(
+        record(
             transaction,
             guild_id,
             action,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from .database import Database, Transaction
+    from .database import Database, Rows, Transaction
     from .images import PictureFiles
     from .pseudonyms import Pseudonyms
     from .retention import Sweeper
@@ -97,14 +97,17 @@ class Privacy:
 
     async def export_user(self, user_id: int) -> UserExport:
         names = self._pseudonyms.names(user_id)
-        async with self._database.snapshot() as rows:
+
+        def body(rows: Rows) -> UserExport:
             tables = {
-                name: tuple(dict(row) for row in await rows.all(_SQL[f"export_{name}"], names))
+                name: tuple(dict(row) for row in rows.all(_SQL[f"export_{name}"], names))
                 for name in _TABLES
             }
-            files = await rows.all(_SQL["files_of_user"], names)
-        paths = {row["sha256"]: self._files.path(row["sha256"]) for row in files}
-        return UserExport(user_id, tables, paths)
+            hashes = [row["sha256"] for row in rows.all(_SQL["files_of_user"], names)]
+            paths = {sha256: self._files.path(sha256) for sha256 in hashes}
+            return UserExport(user_id, tables, paths)
+
+        return await self._database.read(body)
 
     async def forget_user(self, user_id: int) -> Forgotten:
         """Deletes the user's jobs, pictures and names; unfinished jobs are cancelled first.
@@ -115,15 +118,15 @@ class Privacy:
         names = self._pseudonyms.names(user_id)
         hashes: list[str] = []
 
-        async def body(transaction: Transaction) -> tuple[int, int]:
-            for row in await transaction.all(_SQL["unfinished_of_user"], names):
-                await ledger.end(transaction, row["id"], 0, self._clock())
-            hashes.extend(row[0] for row in await transaction.all(_SQL["files_of_user"], names))
-            count = await transaction.all(_SQL["num_pictures_of_user"], names)
-            num_jobs = await transaction.run(_SQL["delete_jobs"], names)
+        def body(transaction: Transaction) -> tuple[int, int]:
+            for row in transaction.all(_SQL["unfinished_of_user"], names):
+                ledger.end(transaction, row["id"], 0, self._clock())
+            hashes.extend(row[0] for row in transaction.all(_SQL["files_of_user"], names))
+            count = transaction.all(_SQL["num_pictures_of_user"], names)
+            num_jobs = transaction.run(_SQL["delete_jobs"], names)
             for statement in _SQL:
                 if statement.startswith("forget_"):
-                    await transaction.run(_SQL[statement], names)
+                    transaction.run(_SQL[statement], names)
             return num_jobs, count[0]["num_pictures"]
 
         num_jobs, num_pictures = await self._database.transaction(body)

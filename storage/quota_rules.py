@@ -79,15 +79,15 @@ class QuotaRules:
             raise InvalidSettingError("A rule for a role or a member names one, no other does.")
         key = {"guild_id": guild_id, "scope": scope.value, "subject_id": subject_id}
 
-        async def body(transaction: Transaction) -> None:
-            found = await transaction.one(_SQL["rule"], key)
-            await transaction.run(_SQL["drop_rule"], key)
+        def body(transaction: Transaction) -> None:
+            found = transaction.one(_SQL["rule"], key)
+            transaction.run(_SQL["drop_rule"], key)
             if scope is Scope.USER:
                 forgotten = {**key, "subject_id": self._pseudonyms.of(subject_id)}
-                await transaction.run(_SQL["drop_rule"], forgotten)
+                transaction.run(_SQL["drop_rule"], forgotten)
             if rule is not None:
-                await transaction.run(_SQL["put_rule"], {**key, **_rule_columns(rule)})
-            await record(
+                transaction.run(_SQL["put_rule"], {**key, **_rule_columns(rule)})
+            record(
                 transaction,
                 guild_id,
                 "quota.set" if rule is not None else "quota.drop",
@@ -116,9 +116,9 @@ class QuotaRules:
         if amount <= 0:
             raise InvalidSettingError("A grant must be more than 0.")
 
-        async def body(transaction: Transaction) -> int:
+        def body(transaction: Transaction) -> int:
             now = self._clock()
-            grant_id = await append(
+            grant_id = append(
                 transaction,
                 EntryKind.GRANT,
                 guild_id=guild_id,
@@ -129,7 +129,7 @@ class QuotaRules:
                 reason=reason,
                 by_user_id=by,
             )
-            await record(
+            record(
                 transaction,
                 guild_id,
                 "quota.grant",
@@ -149,9 +149,9 @@ class QuotaRules:
     ) -> None:
         """What the member, or everybody, used until now no longer counts; the budget's does."""
 
-        async def body(transaction: Transaction) -> None:
+        def body(transaction: Transaction) -> None:
             now = self._clock()
-            await append(
+            append(
                 transaction,
                 EntryKind.RESET,
                 guild_id=guild_id,
@@ -161,7 +161,7 @@ class QuotaRules:
                 reason=reason,
                 by_user_id=by,
             )
-            await record(
+            record(
                 transaction,
                 guild_id,
                 "quota.reset",

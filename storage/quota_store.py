@@ -60,19 +60,22 @@ class Quotas:
         self, guild_id: int, user_id: int, role_ids: Collection[int] = ()
     ) -> Standing:
         """All that a decision about one member depends on, as it stands now."""
-        async with self._database.snapshot() as rows:
-            return await self._standing(rows, guild_id, user_id, role_ids, self._clock())
+        return await self._database.read(
+            lambda rows: self._standing(rows, guild_id, user_id, role_ids, self._clock())
+        )
 
     async def check(
         self, guild_id: int, user_id: int, ask: Ask, role_ids: Collection[int] = ()
     ) -> Decision:
         """What `jobs.accept` would decide now; it decides again when it is asked."""
-        async with self._database.snapshot() as rows:
-            now = self._clock()
-            standing = await self._standing(rows, guild_id, user_id, role_ids, now)
-        return decide(ask, standing, now)
 
-    async def allow(
+        def body(rows: Rows) -> Decision:
+            now = self._clock()
+            return decide(ask, self._standing(rows, guild_id, user_id, role_ids, now), now)
+
+        return await self._database.read(body)
+
+    def allow(
         self,
         transaction: Transaction,
         guild_id: int,
@@ -82,42 +85,40 @@ class Quotas:
         now: float,
     ) -> Allowed:
         """Decides inside the transaction that will hold the credits. Raises `QuotaRefusedError`."""
-        standing = await self._standing(transaction, guild_id, user_id, role_ids, now)
+        standing = self._standing(transaction, guild_id, user_id, role_ids, now)
         decision = decide(ask, standing, now)
         if isinstance(decision, Refused):
             raise QuotaRefusedError(decision)
         return decision
 
-    async def _standing(
+    def _standing(
         self, rows: Rows, guild_id: int, user_id: int, role_ids: Collection[int], now: float
     ) -> Standing:
         member = {"guild_id": guild_id, **self._pseudonyms.names(user_id), "now": now}
-        rules = await self._rules(rows, member, role_ids)
-        zone = await self._zone(rows, guild_id)
+        rules = self._rules(rows, member, role_ids)
+        zone = self._zone(rows, guild_id)
         allowances = [allowance for _, allowance in terms_of(rules).allowances]
         grants: tuple[Grant, ...] = ()
         spent: dict[Period, tuple[Spent, ...]] = {}
         # Somebody without a limit costs no sums.
         if all(allowance.amount is not None for allowance in allowances) and allowances:
-            grants = await self._grants(rows, member)
-            reset = await rows.one(_SQL["last_reset"], member)
+            grants = self._grants(rows, member)
+            reset = rows.one(_SQL["last_reset"], member)
             reset_at = -1.0 if reset is None or reset["at"] is None else float(reset["at"])
             for period in {allowance.period for allowance in allowances}:
-                spent[period] = await self._spent(rows, member, period, reset_at, zone, now)
-        count = await rows.one(_JOBS_SQL["count_unfinished"], member)
+                spent[period] = self._spent(rows, member, period, reset_at, zone, now)
+        count = rows.one(_JOBS_SQL["count_unfinished"], member)
         return Standing(
             rules=rules,
             zone=zone,
             spent=spent,
-            budget_spent=await self._budget_spent(rows, guild_id, rules.budget, zone, now),
+            budget_spent=self._budget_spent(rows, guild_id, rules.budget, zone, now),
             grants=grants,
             num_unfinished=0 if count is None else count["num_jobs"],
         )
 
-    async def _rules(
-        self, rows: Rows, member: Mapping[str, object], role_ids: Collection[int]
-    ) -> Rules:
-        found = await rows.all(
+    def _rules(self, rows: Rows, member: Mapping[str, object], role_ids: Collection[int]) -> Rules:
+        found = rows.all(
             _SQL["rules_of_member"], {**member, "role_ids": json.dumps(sorted(role_ids))}
         )
         user, default, budget = Rule(), Rule(), None
@@ -134,15 +135,15 @@ class Quotas:
                     budget = rule_from(row).allowance
         return Rules(user, tuple(roles), default, self._bot_rule, budget)
 
-    async def _zone(self, rows: Rows, guild_id: int) -> tzinfo:
-        row = await rows.one(_SQL["zone"], {"guild_id": guild_id})
+    def _zone(self, rows: Rows, guild_id: int) -> tzinfo:
+        row = rows.one(_SQL["zone"], {"guild_id": guild_id})
         return UTC if row is None else zone_named(row["time_zone"])
 
-    async def _grants(self, rows: Rows, member: Mapping[str, object]) -> tuple[Grant, ...]:
-        found = await rows.all(_SQL["live_grants"], member)
+    def _grants(self, rows: Rows, member: Mapping[str, object]) -> tuple[Grant, ...]:
+        found = rows.all(_SQL["live_grants"], member)
         return tuple(Grant(row["id"], row["left_over"], row["expires_at"]) for row in found)
 
-    async def _spent(
+    def _spent(
         self,
         rows: Rows,
         member: Mapping[str, object],
@@ -153,18 +154,16 @@ class Quotas:
     ) -> tuple[Spent, ...]:
         start, end = period.bounds(now, zone)
         statement = "spent_lines" if period.window is Window.ROLLING else "spent_sum"
-        found = await rows.all(
+        found = rows.all(
             _SQL[statement], {**member, "start": start, "end": end, "reset_at": reset_at}
         )
         return tuple(Spent(row["at"], row["amount"]) for row in found if row["amount"])
 
-    async def _budget_spent(
+    def _budget_spent(
         self, rows: Rows, guild_id: int, budget: Allowance | None, zone: tzinfo, now: float
     ) -> tuple[Spent, ...]:
         if budget is None or budget.amount is None:
             return ()
         start, end = budget.period.bounds(now, zone)
-        found = await rows.all(
-            _SQL["guild_spent"], {"guild_id": guild_id, "start": start, "end": end}
-        )
+        found = rows.all(_SQL["guild_spent"], {"guild_id": guild_id, "start": start, "end": end})
         return tuple(Spent(row["at"], row["amount"]) for row in found)

@@ -109,8 +109,8 @@ class Sweeper:
         return len(await self._remove(paths, unless_since=float("inf")))
 
     async def _once(self, statement: str) -> None:
-        async def body(transaction: Transaction) -> None:
-            await transaction.run(_SQL[statement], {"now": self._clock()})
+        def body(transaction: Transaction) -> None:
+            transaction.run(_SQL[statement], {"now": self._clock()})
 
         await self._database.transaction(body)
 
@@ -119,9 +119,9 @@ class Sweeper:
         while True:
             now = self._clock()
 
-            async def body(transaction: Transaction, now: float = now) -> int:
+            def body(transaction: Transaction, now: float = now) -> int:
                 parameters = {"now": now, "limit": BATCH, "pictures_days": days, "jobs_days": days}
-                return await transaction.run(_SQL[statement], parameters)
+                return transaction.run(_SQL[statement], parameters)
 
             changed = await self._database.transaction(body)
             total += changed
@@ -148,8 +148,8 @@ class Sweeper:
                 continue
             now = self._clock()
 
-            async def body(transaction: Transaction, sha256: str = sha256, now: float = now) -> int:
-                return await transaction.run(_SQL["mark_missing"], {"sha256": sha256, "now": now})
+            def body(transaction: Transaction, sha256: str = sha256, now: float = now) -> int:
+                return transaction.run(_SQL["mark_missing"], {"sha256": sha256, "now": now})
 
             num_missing += await self._database.transaction(body)
         return num_missing
@@ -171,12 +171,12 @@ class Sweeper:
             batch = paths[start : start + BATCH]
 
             # In a transaction, so that no job can begin to need a file while it is removed.
-            async def body(transaction: Transaction, batch: Sequence[Path] = batch) -> list[Path]:
+            def body(transaction: Transaction, batch: Sequence[Path] = batch) -> list[Path]:
                 gone: list[Path] = []
                 for path in batch:
-                    if await is_needed(transaction, path.name, self._clock()):
+                    if is_needed(transaction, path.name, self._clock()):
                         continue
-                    if await asyncio.to_thread(self._files.remove, path, unless_since=unless_since):
+                    if self._files.remove(path, unless_since=unless_since):
                         gone.append(path)
                 return gone
 
@@ -203,12 +203,12 @@ class Sweeper:
                 sizes[row["sha256"]] = row["num_bytes"]
             now = self._clock()
 
-            async def body(
+            def body(
                 transaction: Transaction, ids: Sequence[int] = tuple(chosen), now: float = now
             ) -> int:
                 return sum(
                     [
-                        await transaction.run(_SQL["expire"], {"picture_id": each, "now": now})
+                        transaction.run(_SQL["expire"], {"picture_id": each, "now": now})
                         for each in ids
                     ]
                 )
