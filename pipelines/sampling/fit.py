@@ -6,6 +6,7 @@ diffusers' own. Applying a table is `update`'s business.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from dataclasses import dataclass, replace
@@ -72,8 +73,10 @@ def fit(ask: Ask, config: Mapping[str, Any]) -> Table:
     try:
         # diffusers hands tensors to numpy in a way that numpy 2 warns about.
         with warnings.catch_warnings(action="ignore"):
-            table = _fit(ask, config)
-            residual = _replay_residual(ask, config, table)
+            scheduler = build_scheduler(ask.sampler, config)
+            scheduler.set_timesteps(ask.steps)
+            table = _fit(ask, copy.deepcopy(scheduler))
+            residual = _replay_residual(ask, scheduler, table)
     except UnsupportedSamplerError:
         raise
     except Exception as error:
@@ -91,9 +94,8 @@ def fit(ask: Ask, config: Mapping[str, Any]) -> Table:
 class _Run:
     """A scheduler driven as diffusers' pipelines drive it, its noise known."""
 
-    def __init__(self, ask: Ask, config: Mapping[str, Any]) -> None:
-        self.scheduler = build_scheduler(ask.sampler, config)
-        self.scheduler.set_timesteps(ask.steps)
+    def __init__(self, ask: Ask, scheduler: Any) -> None:
+        self.scheduler = scheduler
         begin = ask.first_step * getattr(self.scheduler, "order", 1)
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(begin)
@@ -134,8 +136,8 @@ class _Run:
         return mix(known, noise, self.timesteps[tick : tick + 1])
 
 
-def _fit(ask: Ask, config: Mapping[str, Any]) -> Table:
-    run = _Run(ask, config)
+def _fit(ask: Ask, scheduler: Any) -> Table:
+    run = _Run(ask, scheduler)
     ticks = len(run.timesteps)
     basis = torch.eye(1 + 2 * ticks + HISTORY)
     shape = (1, 1, 1, basis.shape[0])
@@ -240,9 +242,9 @@ def _denoised(
     return np.stack(pair, 1).astype(np.float32)
 
 
-def _replay_residual(ask: Ask, config: Mapping[str, Any], table: Table) -> float:
+def _replay_residual(ask: Ask, scheduler: Any, table: Table) -> float:
     """How far the table's run is from the scheduler's own on large random states, blends included."""
-    run = _Run(ask, config)
+    run = _Run(ask, scheduler)
     run.add_noise(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), 0)
     source = torch.Generator().manual_seed(1)
 

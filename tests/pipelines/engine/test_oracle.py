@@ -114,7 +114,9 @@ def test_inside_a_mask_with_four_channels(
         check(models[name], result)
 
 
-@pytest.mark.parametrize("sampler", ["lms", "dpmpp_3m", "sa", "deis", "heun", "kdpm2_a", "tcd", "ddpm"])
+@pytest.mark.parametrize(
+    "sampler", ["lms", "dpmpp_3m", "sa", "deis", "heun", "kdpm2_a", "tcd", "ddpm"]
+)
 def test_samplers_with_memory_inside_a_mask(
     sampler: str, models: dict[str, Path], engines: Callable[[str], Engine]
 ) -> None:
@@ -158,7 +160,9 @@ def test_guidance_rescale_and_eta(
     name: str, models: dict[str, Path], engines: Callable[[str], Engine]
 ) -> None:
     requests = [
-        Request("a cat", seed=2, steps=8, guidance_scale=7.5, guidance_rescale=0.7, sampler="euler"),
+        Request(
+            "a cat", seed=2, steps=8, guidance_scale=7.5, guidance_rescale=0.7, sampler="euler"
+        ),
         Request("a cat", seed=2, steps=8, guidance_scale=5.0, eta=0.6, sampler="ddim"),
         Request("a cat", seed=3, steps=4, guidance_scale=2.0, eta=0.3, sampler="tcd"),
     ]
