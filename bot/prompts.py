@@ -248,7 +248,8 @@ def _lookup(name: str) -> _Known:
         return known
     near = difflib.get_close_matches(name, [*_KNOWN, *_ALIASES], n=1, cutoff=0.5)
     if near:
-        raise RefusedError(f"There is no --{name}; did you mean --{_ALIASES.get(near[0], near[0])}?")
+        right = _ALIASES.get(near[0], near[0])
+        raise RefusedError(f"There is no --{name}; did you mean --{right}?")
     every = ", ".join(f"--{each}" for each in _KNOWN)
     raise RefusedError(f"There is no --{name}; there are {every}.")
 

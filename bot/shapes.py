@@ -8,6 +8,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from ..pipelines.limits import MIN_SIDE_LATENTS
+
 if TYPE_CHECKING:
     from ..pipelines.checkpoint import Checkpoint
 
@@ -28,11 +30,11 @@ def size_of(aspect: tuple[int, int], checkpoint: Checkpoint) -> tuple[int, int]:
     best = (checkpoint.size_px, checkpoint.size_px)
     best_error = _error(best, ratio, area)
     # A side more than four times the other is no picture any more; `studio` says so.
-    for num in range(1, 4 * checkpoint.size_px // multiple + 1):
-        width = num * multiple
-        height = max(multiple, int(min(width / ratio, area / width) / multiple + 0.5) * multiple)
+    least = MIN_SIDE_LATENTS * checkpoint.size_multiple_px
+    for width in range(multiple, 4 * checkpoint.size_px + 1, multiple):
+        height = int(min(width / ratio, area / width) / multiple + 0.5) * multiple
         for candidate in ((width, height), (width, height - multiple)):
-            if candidate[1] < multiple or candidate[0] * candidate[1] > area:
+            if min(candidate) < least or candidate[0] * candidate[1] > area:
                 continue
             error = _error(candidate, ratio, area)
             if error < best_error:
