@@ -145,7 +145,8 @@ class Gateway:
         connection.send(HELLO, {"heartbeat_interval": HEARTBEAT_INTERVAL_MS, "_trace": []})
         try:
             async for frame in socket:
-                if frame.type is aiohttp.WSMsgType.TEXT:
+                # hikari sends its JSON in binary frames, discord.py in text frames.
+                if frame.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     self._receive(connection, frame.data)
         finally:
             self.connections.remove(connection)
@@ -165,8 +166,9 @@ class Gateway:
         if connection.socket.close_code in (1000, 1001):
             self.sessions.pop(session.id, None)
 
-    def _receive(self, connection: Connection, text: str) -> None:
+    def _receive(self, connection: Connection, sent: str | bytes) -> None:
         connection.num_received += 1
+        text = sent if isinstance(sent, str) else sent.decode(errors="replace")
         if len(text.encode()) > MAX_PAYLOAD_BYTES:
             self._refuse(connection, 4002, f"a payload over {MAX_PAYLOAD_BYTES} bytes")
             return

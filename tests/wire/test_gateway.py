@@ -145,14 +145,18 @@ def identify(wire: Wire, **changes: Any) -> dict[str, Any]:
     return {"op": 2, "d": data | changes}
 
 
+NOTHING: dict[str, Any] = {}
+IDENTIFY = {"op": 2, "changes": NOTHING}
+
+
 @pytest.mark.parametrize(
     ("payloads", "code"),
     [
         ([{"op": 2, "changes": {"token": "wrong"}}], 4004),
         ([{"op": 2, "changes": {"intents": 1 << 15}}], 4014),
-        ([{"op": 2, "changes": {}}, {"op": 2, "changes": {}}], 4005),
-        ([{"op": 3, "d": {}}], 4003),
-        ([{"op": 2, "changes": {}}, {"op": 42, "d": {}}], 4001),
+        ([IDENTIFY, IDENTIFY], 4005),
+        ([{"op": 3, "d": NOTHING}], 4003),
+        ([IDENTIFY, {"op": 42, "d": NOTHING}], 4001),
         ([{"op": 1, "d": "x" * 5000}], 4002),
         ([{"nothing": 1}], 4002),
     ],
