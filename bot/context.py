@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..storage.records import Picture
     from .ask import Ask
+    from .attachments import PictureReader
     from .delivery import Delivery
     from .studio import Studio
 
@@ -49,6 +50,11 @@ class Context:
     @property
     def actions(self) -> PictureActions:
         return self.delivery.actions
+
+    @property
+    def reader(self) -> PictureReader:
+        """One for all commands, so that its bounds hold for all of them together."""
+        return self.delivery.reader
 
 
 class ContextCog(commands.Cog, name=NAME):

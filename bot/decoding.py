@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageCms, ImageMath, features
@@ -17,11 +17,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from ..pipelines.finish.png import read_parameters
 from .errors import RefusedError
 from .picture_headers import Format, Header, HeaderError, read_header
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
+
+    from ..pipelines.finish.parameters import Parameters
 
 BUDGET_BYTES = 210_000_000
 """What decoding one picture may hold; a tenth of it is the picture that is kept."""
@@ -43,8 +46,8 @@ class Opened:
     height: int
     format: Format
     is_animated: bool
-    parameters: str = ""
-    """What a painting program wrote beside it; empty where there was nothing. Untrusted text."""
+    made_with: Parameters | None = None
+    """What a painting program wrote beside it. Untrusted."""
 
     @property
     def flat(self) -> Image.Image:
@@ -87,7 +90,7 @@ def decode(data: bytes, *, max_pixels: int = 40_000_000) -> Opened:
     _check_size(header, max_pixels)
     try:
         with _open(header.format, data) as file:
-            return _decode(file, header)
+            opened = _decode(file, header)
     except RefusedError:
         raise
     except MemoryError as error:
@@ -95,6 +98,9 @@ def decode(data: bytes, *, max_pixels: int = 40_000_000) -> Opened:
     # Pillow's decoders raise nearly anything on broken data; none of it is our bug.
     except Exception as error:
         raise RefusedError(_broken(header, error)) from error
+    if header.format is Format.PNG:
+        return replace(opened, made_with=read_parameters(data))
+    return opened
 
 
 def _check_size(header: Header, max_pixels: int) -> None:
@@ -158,7 +164,7 @@ def _decode(file: ImageFile, header: Header) -> Opened:
     width, height = header.width, header.height
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return Opened(image, width, height, header.format, header.num_frames > 1, _parameters(file))
+    return Opened(image, width, height, header.format, header.num_frames > 1)
 
 
 _TURNS = {
@@ -179,11 +185,6 @@ def _orientation(file: ImageFile) -> int:
         # A camera's broken EXIF is no reason to refuse its picture.
         return 1
     return value if isinstance(value, int) else 1
-
-
-def _parameters(file: ImageFile) -> str:
-    text = file.info.get("parameters", "")
-    return text[:8000] if isinstance(text, str) else ""
 
 
 def _to_rgb(file: Image.Image, profile: bytes) -> Image.Image:

@@ -27,6 +27,7 @@ from ..pipelines.serving.updates import (
 from ..storage.errors import NoSuchJobError, NoSuchPictureError
 from ..storage.records import JobStatus
 from .ask import Ask
+from .attachments import PictureReader
 from .cards import layout
 from .cards.layout import Shown, Stage
 from .cards.text import Defaults
@@ -82,6 +83,11 @@ class Delivery:
 
     def __init__(self, bot: commands.Bot, studio: Studio) -> None:
         self.actions = PictureActions()
+        limits = studio.settings.limits
+        self.reader = PictureReader(
+            max_bytes=int(limits.attachment_mib * (1 << 20)),
+            max_pixels=int(limits.attachment_megapixels * 1_000_000),
+        )
         self._bot = bot
         self._studio = studio
         self._poster = Poster(bot)
@@ -102,6 +108,7 @@ class Delivery:
 
     async def close(self) -> None:
         """Lets what is being sent be sent, then stops; what is untold stays so in the database."""
+        self.reader.close()
         for task in list(self._tasks):
             if task.get_name() not in {_name(t.job) for t in self._sending()}:
                 task.cancel()
@@ -125,6 +132,11 @@ class Delivery:
             return False
         self._claimed.append(message_id)
         return True
+
+    def disclaim(self, message_id: int) -> None:
+        """The answer did not succeed: it may be given again."""
+        if message_id in self._claimed:
+            self._claimed.remove(message_id)
 
     # What the studio says
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .buttons import Again, Cancel, Delete, Remix
 from .confirm import Confirm, NeverMind
+from .inpaint import MaskButton
 from .menu import PictureMenu
 
-DYNAMIC_ITEMS = (Again, Remix, Cancel, Delete, PictureMenu, Confirm, NeverMind)
+DYNAMIC_ITEMS = (Again, Remix, Cancel, Delete, PictureMenu, Confirm, NeverMind, MaskButton)

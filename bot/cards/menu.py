@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
-from ..ask import Ask, Kind
 from ..commission import acknowledge, judge, place
 from ..context import context_of
 from ..errors import RefusedError
 from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
 from ..notes import NO_MENTIONS, answered, tell
+from ..sources import Stored, open_stored
+from ..underlay import STRONG, SUBTLE, vary
 from . import text
 from .identity import FLAG, NUMBER, custom_id, template
 from .lookup import ask_of, job_of, picture_of
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
     from ...storage.records import Picture
     from ..context import Context, PictureActions
-
-SUBTLE = 0.4
-STRONG = 0.75
 
 
 class Choice(StrEnum):
@@ -131,11 +129,13 @@ class PictureMenu(
     ) -> None:
         message_id = await acknowledge(interaction, is_private=self._is_private)
         picture = await picture_of(context, self._picture_id)
-        ask = ask_of(await job_of(context, picture.job_id))
+        job = await job_of(context, picture.job_id)
         if choice is Choice.AGAIN:
-            ask = replace(ask, seed=picture.seed, count=1)
+            ask = replace(ask_of(job), seed=picture.seed, count=1)
         else:
-            ask = varied(ask, picture, SUBTLE if choice is Choice.VARY_SUBTLE else STRONG)
+            strength = SUBTLE if choice is Choice.VARY_SUBTLE else STRONG
+            ground = await open_stored(context, Stored(job, picture))
+            ask = await vary(context.studio, ground.base, ground.image, strength, picture.id)
         ask = replace(ask, is_private=self._is_private)
         judge(interaction, context, ask)
         await place(interaction, context, ask, message_id)
@@ -194,18 +194,3 @@ class PictureMenu(
                 "Your settings don't let me send you direct messages: allow them for this server."
             ) from error
         await tell(interaction, "It is in your direct messages.")
-
-
-def varied(ask: Ask, picture: Picture, strength: float) -> Ask:
-    """New pictures from a stored one, as close to it as the strength says."""
-    return replace(
-        ask,
-        kind=Kind.VARIATION,
-        init_image=picture.sha256,
-        mask_image="",
-        strength=strength,
-        seed=None,
-        width=picture.width,
-        height=picture.height,
-        parent_picture_id=picture.id,
-    )

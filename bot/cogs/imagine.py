@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,11 +9,9 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 from discord.ext import commands
-from PIL import Image, ImageOps
 
 from ...pipelines.limits import SAMPLERS
 from ..ask import Ask
-from ..attachments import PictureReader
 from ..cards import remix
 from ..cards.confirm import MAX_TEXT, asks_of, question
 from ..commission import acknowledge, commission, judge
@@ -24,13 +20,12 @@ from ..context import Context
 from ..errors import RefusedError
 from ..notes import NO_MENTIONS, answered
 from ..prompts import Flags, Line, aspect, clean, read, write
-from ..repaint import frame_picture
 from ..shapes import USUAL, size_of
+from ..underlay import lay_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..decoding import Opened
     from ..delivery import Delivery
     from ..studio import Studio
 
@@ -44,14 +39,6 @@ class Imagine(commands.Cog):
         self._bot = bot
         self._studio = studio
         self._delivery = delivery
-        limits = studio.settings.limits
-        self._reader = PictureReader(
-            max_bytes=int(limits.attachment_mib * (1 << 20)),
-            max_pixels=int(limits.attachment_megapixels * 1_000_000),
-        )
-
-    async def cog_unload(self) -> None:
-        self._reader.close()
 
     @app_commands.command(name="imagine", description="Paint pictures from words.")
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -115,7 +102,7 @@ class Imagine(commands.Cog):
         if shape:
             chosen = _shaped(chosen, shape)
         if image is not None:
-            self._reader.judge(image)
+            context.reader.judge(image)
         lines = [replace(line, flags=merge(line.flags, chosen)) for line in read(prompt)]
         asks = [
             compose(
@@ -172,16 +159,9 @@ class Imagine(commands.Cog):
         self, interaction: discord.Interaction, ask: Ask, image: discord.Attachment
     ) -> Ask:
         """The ask with the uploaded picture under it, cut to the shape that is painted."""
-        opened = await self._reader.read(image, interaction.client)
-        checkpoints = self._studio.checkpoints
-        checkpoint = checkpoints[ask.model or next(iter(checkpoints))]
-        if ask.width is None or ask.height is None:
-            frame = frame_picture(opened.image.size, checkpoint)
-            ask = replace(ask, width=frame.width, height=frame.height)
-        assert ask.width is not None
-        assert ask.height is not None
-        png = await asyncio.to_thread(_fitted, opened, (ask.width, ask.height))
-        return replace(ask, init_image=await self._studio.keep(png))
+        reader = Context(self._studio, self._delivery).reader
+        opened = await reader.read(image, interaction.client)
+        return await lay_under(self._studio, ask, opened.image)
 
     # Suggestions: from memory, so that they come while a person types
 
@@ -252,10 +232,3 @@ def _shaped(chosen: Flags, text: str) -> Flags:
 def _retyped(prompt: str, chosen: Flags) -> str:
     """The whole command as one typed text; what stands last in it wins."""
     return " ".join(filter(None, (clean(prompt), write(Line("", chosen)))))
-
-
-def _fitted(opened: Opened, size: tuple[int, int]) -> bytes:
-    """PNG of exactly this size, cropped in its middle."""
-    out = io.BytesIO()
-    ImageOps.fit(opened.flat, size, Image.Resampling.LANCZOS).save(out, "PNG")
-    return out.getvalue()

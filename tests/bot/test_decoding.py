@@ -136,8 +136,10 @@ def test_the_owners_limit_is_obeyed():
 
 
 def test_parameters_beside_the_pixels_are_read():
-    assert read("a PNG with parameters").parameters.startswith("a red heart")
-    assert read("a plain PNG").parameters == ""
+    made_with = read("a PNG with parameters").made_with
+    assert made_with is not None
+    assert (made_with.prompt, made_with.seed, made_with.steps) == ("a red heart", 7, 20)
+    assert read("a plain PNG").made_with is None
 
 
 def test_flattening_keeps_what_is_opaque():

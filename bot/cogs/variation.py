@@ -1,0 +1,246 @@
+"""/variation and Apps > Vary: new pictures from one that is there already.
+
+Which picture is meant is `sources`'s; the way from the ask on is `commission`'s.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from ..ask import Ask, Kind
+from ..cards import source_fields, vary
+from ..cards.modals import filled
+from ..commission import commission
+from ..composing import compose, merge
+from ..context import Context
+from ..errors import RefusedError
+from ..menus import MessageMenu
+from ..notes import answered
+from ..prompts import Flags, Line, clean, read
+from ..sources import (
+    find_shown,
+    find_stored,
+    open_stored,
+    open_upload,
+    shown_by,
+    stored_label,
+    uploaded_in,
+)
+from ..underlay import PROMISED, STRONG, SUBTLE
+from ..underlay import vary as lay_variation
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Awaitable, Callable
+
+    from ..attachments import Found
+    from ..delivery import Delivery
+    from ..sources import Ground
+    from ..studio import Studio
+
+    Open = Callable[[], Awaitable[Ground]]
+
+_AMOUNTS = {"subtle": SUBTLE, "strong": STRONG}
+_MAX_POSTED = 256
+
+
+class Variation(commands.Cog):
+    """The command, the message menu, and the modal that the menu opens."""
+
+    def __init__(self, bot: commands.Bot, studio: Studio, delivery: Delivery) -> None:
+        self._context = Context(studio, delivery)
+        self._menu = MessageMenu(bot, "Vary", self._from_message)
+        self._posted: OrderedDict[int, tuple[Found, ...]] = OrderedDict()
+        """Other people's pictures that a modal is open about: only the menu's payload shows them,
+        so they can't be looked up again."""
+
+    async def cog_load(self) -> None:
+        self._menu.add()
+
+    async def cog_unload(self) -> None:
+        self._menu.remove()
+
+    @app_commands.command(name="variation", description="Paint new pictures from a picture.")
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.rename(is_private="private")
+    @app_commands.describe(
+        picture="A picture of yours to start from",
+        source="Or one of mine: the number on its card, such as 12 or 12-3, or a link to it",
+        amount="How far from the picture",
+        strength="Exactly how much is painted anew, 0 to 1",
+        prompt="Other words for it; left out, the picture's own words stay",
+        negative="What to keep away from the picture",
+        count="How many pictures, each from a seed of its own",
+        seed="The same seed and settings give the same picture",
+        is_private="Only you see it",
+    )
+    @app_commands.choices(
+        amount=[
+            app_commands.Choice(name="a little", value="subtle"),
+            app_commands.Choice(name="a lot", value="strong"),
+        ]
+    )
+    async def variation(
+        self,
+        interaction: discord.Interaction,
+        picture: discord.Attachment | None = None,
+        source: str | None = None,
+        amount: str | None = None,
+        strength: app_commands.Range[float, 0, 1] | None = None,
+        prompt: str | None = None,
+        negative: str | None = None,
+        count: app_commands.Range[int, 1, 4] | None = None,
+        seed: app_commands.Range[int, 0] | None = None,
+        is_private: bool = False,
+    ) -> None:
+        chosen = Flags(
+            negative=clean(negative or ""),
+            count=count,
+            seed=seed,
+            strength=strength if strength is not None else _AMOUNTS.get(amount or ""),
+            is_private=is_private,
+        )
+        await answered(
+            interaction, self._variation(interaction, picture, source, prompt or "", chosen)
+        )
+
+    async def _variation(
+        self,
+        interaction: discord.Interaction,
+        picture: discord.Attachment | None,
+        source: str | None,
+        prompt: str,
+        chosen: Flags,
+    ) -> None:
+        context = self._context
+        if (picture is None) == (source is None):
+            raise RefusedError(
+                "Say one picture to start from: attach one as `picture`, or name one of mine as"
+                " `source`, such as `12` or `12-3`."
+            )
+        if picture is not None:
+            context.reader.judge(picture)
+            upload = picture
+
+            async def open_it() -> Ground:
+                return await open_upload(context, upload, interaction.client)
+
+        else:
+            stored = await find_stored(interaction, context, source or "")
+
+            async def open_it() -> Ground:
+                return await open_stored(context, stored)
+
+        await self._vary(interaction, open_it, prompt, chosen)
+
+    # Apps > Vary
+
+    async def _from_message(
+        self, interaction: discord.Interaction, message: discord.Message
+    ) -> None:
+        stored = await shown_by(self._context, message)
+        if stored:
+            job = stored[0].job
+            modal = vary.VaryModal(
+                vary.OWN,
+                job.id,
+                [stored_label(each) for each in stored],
+                job.new.prompt,
+                is_private=job.new.origin.is_private,
+            )
+        else:
+            found = uploaded_in(message)
+            self._posted[message.id] = found
+            self._posted.move_to_end(message.id)
+            if len(self._posted) > _MAX_POSTED:
+                self._posted.popitem(last=False)
+            labels = [each.label for each in found]
+            modal = vary.VaryModal(vary.POSTED, message.id, labels, "", is_private=False)
+        await interaction.response.send_modal(modal)
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        match = vary.matches(interaction)
+        if match is not None:
+            await answered(interaction, self._from_modal(interaction, match))
+
+    async def _from_modal(self, interaction: discord.Interaction, match: re.Match[str]) -> None:
+        context = self._context
+        fields = filled(interaction)
+        place, number = source_fields.chosen_place(fields), int(match["id"])
+        if match["kind"] == vary.OWN:
+            # By place on the card, not by index: a deleted picture leaves no gap in the choice.
+            stored = await find_shown(interaction, context, number, place)
+
+            async def open_it() -> Ground:
+                return await open_stored(context, stored)
+
+        else:
+            found = self._posted.get(number)
+            if found is None or not 1 <= place <= len(found):
+                raise RefusedError(
+                    "I was restarted meanwhile and no longer see that message: use Apps > Vary"
+                    " on it again."
+                )
+            item = found[place - 1].item
+            context.reader.judge(item)
+
+            async def open_it() -> Ground:
+                return await open_upload(context, item, interaction.client)
+
+        chosen = Flags(
+            strength=_AMOUNTS.get(fields.texts.get("amount", "")),
+            is_private=fields.flags.get("private", False),
+        )
+        await self._vary(interaction, open_it, fields.texts.get("prompt", ""), chosen)
+
+    async def _vary(
+        self, interaction: discord.Interaction, open_it: Open, prompt: str, chosen: Flags
+    ) -> None:
+        """From whatever picture to a job: judged, acknowledged, the picture read, submitted."""
+        context = self._context
+        line = read_one(prompt)
+        line = replace(line, flags=merge(line.flags, chosen))
+
+        def asked(base: Ask) -> Ask:
+            ask = compose(
+                base,
+                line.flags,
+                context.studio.checkpoints,
+                prompt=line.prompt or base.prompt,
+                loras=line.loras,
+            )
+            # Other words need room to show; without them the picture itself is what is wanted.
+            usual = STRONG if line.prompt else SUBTLE
+            strength = usual if line.flags.strength is None else line.flags.strength
+            return replace(ask, kind=Kind.VARIATION, strength=strength)
+
+        async def prepare(_: Ask) -> Ask:
+            ground = await open_it()
+            ask = asked(ground.base)
+            assert ask.strength is not None
+            return await lay_variation(
+                context.studio, ask, ground.image, ask.strength, ground.picture_id
+            )
+
+        promise = replace(asked(Ask("")), init_image=PROMISED)
+        await commission(interaction, context, promise, prepare=prepare)
+
+
+def read_one(prompt: str) -> Line:
+    """A prompt with its flags; none is fine. Raises `RefusedError` for several."""
+    if not prompt.strip():
+        return Line("")
+    lines = read(prompt)
+    if len(lines) != 1:
+        raise RefusedError("One prompt at a time here; /imagine takes braces and repeats.")
+    return lines[0]

@@ -1,0 +1,223 @@
+"""Which picture somebody means: an upload, one of Limner's own by number or link, or a message's.
+
+Who may see what is judged here: pictures of other servers, of channels that one can't see, and of
+somebody else's private jobs are not found, as if they did not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import discord
+
+from ..pipelines.limits import SAMPLERS
+from ..storage.errors import NoSuchJobError, NoSuchPictureError, StorageError
+from .ask import Ask
+from .attachments import Found, find_pictures
+from .decoding import decode
+from .errors import RefusedError
+from .underlay import plain
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ..pipelines.finish.parameters import Parameters
+    from ..storage.records import Job, Picture
+    from .attachments import Uploaded
+    from .context import Context
+    from .studio import Studio
+
+_NUMBER = re.compile(r"#?\s*(?P<job>[0-9]{1,18})(?:\s*[-.:/]\s*(?P<place>[0-9]{1,2}))?")
+_LINK = re.compile(
+    r"<?https://(?:(?:ptb|canary)\.)?discord(?:app)?\.com/channels/"
+    r"(?:[0-9]{1,20}|@me)/(?P<channel>[0-9]{1,20})/(?P<message>[0-9]{1,20})>?"
+)
+_FILE = re.compile(r"(?:.*/)?limner-(?P<job>[0-9]{1,18})-(?P<place>[0-9]{1,2})-seed[0-9]+\.\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A picture to start from, and how it was asked for where that is known."""
+
+    image: Image
+    """RGB or RGBA."""
+    base: Ask
+    """Prompt and settings to go on from; without a prompt where nothing is known."""
+    picture_id: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One of Limner's own pictures."""
+
+    job: Job
+    picture: Picture
+
+
+async def open_upload(context: Context, item: Uploaded, client: discord.Client) -> Ground:
+    """Downloads and decodes it. Raises `RefusedError`."""
+    opened = await context.reader.read(item, client)
+    base = understood(context.studio, opened.made_with) if opened.made_with is not None else Ask("")
+    return Ground(opened.image, base, notes=opened.notes)
+
+
+async def open_stored(context: Context, stored: Stored) -> Ground:
+    """Raises `RefusedError` where its file is gone."""
+    try:
+        png = await context.studio.storage.images.read(stored.picture.sha256)
+    except StorageError as error:
+        raise RefusedError("This picture is gone.") from error
+    opened = await asyncio.to_thread(decode, png)
+    base = plain(Ask.from_json(stored.job.new.request_json))
+    return Ground(opened.image, base, picture_id=stored.picture.id, notes=opened.notes)
+
+
+def understood(studio: Studio, made_with: Parameters) -> Ask:
+    """What a foreign file says of its making, as far as it can be done here."""
+    limits = studio.settings.limits
+    steps = made_with.steps
+    if steps is not None and steps > limits.max_steps:
+        steps = None
+    guidance_scale = made_with.guidance_scale
+    if guidance_scale is not None and guidance_scale > 30:
+        guidance_scale = None
+    return Ask(
+        made_with.prompt[: limits.prompt_length],
+        negative_prompt=made_with.negative_prompt[: limits.prompt_length],
+        steps=steps,
+        guidance_scale=guidance_scale,
+        sampler=made_with.sampler if made_with.sampler in SAMPLERS else None,
+        model=made_with.model if made_with.model in studio.checkpoints else "",
+        loras=tuple(lora for lora in made_with.loras if lora.name in studio.settings.loras),
+    )
+
+
+async def find_stored(interaction: discord.Interaction, context: Context, text: str) -> Stored:
+    """By number (`12`, `12-3`), file name or message link. Raises `RefusedError`."""
+    jobs = context.studio.storage.jobs
+    typed = text.strip()
+    place: int | None = None
+    if match := _LINK.fullmatch(typed):
+        job = await jobs.by_message(int(match["message"]))
+        if job is None:
+            raise RefusedError(
+                "By link I can only read my own cards: on other messages, use Apps > Vary or"
+                " Apps > Inpaint."
+            )
+    elif match := _NUMBER.fullmatch(typed) or _FILE.fullmatch(typed):
+        place = int(match["place"]) if match["place"] else None
+        try:
+            job = await jobs.get(int(match["job"]))
+        except NoSuchJobError as error:
+            raise _not_found() from error
+    else:
+        raise RefusedError(
+            "Say one of my pictures by the number on its card, such as `12` or `12-3`, or by a link"
+            " to its message."
+        )
+    if not may_see(interaction, job):
+        raise _not_found()
+    return _chosen(job, await pictures_of(context, job), place)
+
+
+async def shown_by(context: Context, message: discord.Message) -> list[Stored]:
+    """The stored pictures of one of Limner's own cards; none for every other message."""
+    job = await context.studio.storage.jobs.by_message(message.id)
+    if job is None:
+        return []
+    return [Stored(job, picture) for picture in await pictures_of(context, job)]
+
+
+async def find_shown(
+    interaction: discord.Interaction, context: Context, job_id: int, place: int
+) -> Stored:
+    """A picture of a card that somebody saw, by its place on it. Raises `RefusedError`."""
+    try:
+        job = await context.studio.storage.jobs.get(job_id)
+    except NoSuchJobError as error:
+        raise _not_found() from error
+    origin = job.new.origin
+    if origin.is_private and origin.user_id != interaction.user.id:
+        raise _not_found()
+    pictures = await pictures_of(context, job)
+    if not 1 <= place <= len(pictures):
+        raise _not_found()
+    return Stored(job, pictures[place - 1])
+
+
+def stored_label(stored: Stored) -> str:
+    """For a menu."""
+    picture = stored.picture
+    return f"Picture {picture.index + 1} · seed {picture.seed} · {picture.width}×{picture.height}"
+
+
+def uploaded_in(message: discord.Message) -> tuple[Found, ...]:
+    """Every picture that a message shows. Raises `RefusedError` where there is none."""
+    found = find_pictures(message)
+    if not found:
+        hint = " That message shows a link: upload the picture itself." if message.embeds else ""
+        raise RefusedError("There is no uploaded picture in that message." + hint)
+    return found
+
+
+async def pictures_of(context: Context, job: Job) -> list[Picture]:
+    pictures = await context.studio.storage.images.of_job(job.id)
+    return [picture for picture in pictures if not picture.is_deleted]
+
+
+def may_see(interaction: discord.Interaction, job: Job) -> bool:
+    """Whether a job's pictures exist for this person, asked for by number or link."""
+    origin = job.new.origin
+    if origin.user_id == interaction.user.id:
+        return True
+    if origin.is_private or not origin.guild_id or origin.guild_id != interaction.guild_id:
+        return False
+    if origin.channel_id == interaction.channel_id:
+        return True
+    guild, member = interaction.guild, interaction.user
+    if guild is None or not isinstance(member, discord.Member):
+        return False
+    channel = guild.get_channel_or_thread(origin.channel_id)
+    if channel is None:
+        return False
+    may = channel.permissions_for(member)
+    return may.view_channel and may.read_message_history
+
+
+async def stored_picture(
+    interaction: discord.Interaction, context: Context, picture_id: int
+) -> Stored:
+    """By the number in a custom id: whoever pressed it saw the picture. Raises `RefusedError`."""
+    storage = context.studio.storage
+    try:
+        picture = await storage.images.picture(picture_id)
+        job = await storage.jobs.get(picture.job_id)
+    except (NoSuchPictureError, NoSuchJobError) as error:
+        raise _not_found() from error
+    if picture.is_deleted:
+        raise RefusedError("This picture was deleted.")
+    if job.new.origin.is_private and job.new.origin.user_id != interaction.user.id:
+        raise _not_found()
+    return Stored(job, picture)
+
+
+def _chosen(job: Job, pictures: list[Picture], place: int | None) -> Stored:
+    if not pictures:
+        raise _not_found()
+    if place is not None:
+        for picture in pictures:
+            if picture.index == place - 1:
+                return Stored(job, picture)
+        raise RefusedError(f"Card {job.id} has no picture {place}.")
+    if len(pictures) > 1:
+        examples = ", ".join(f"`{job.id}-{picture.index + 1}`" for picture in pictures)
+        raise RefusedError(f"That card shows {len(pictures)} pictures, say which: {examples}.")
+    return Stored(job, pictures[0])
+
+
+def _not_found() -> RefusedError:
+    return RefusedError("There is no such picture here.")
