@@ -1,4 +1,4 @@
-"""Measures storage at scale: submitting, the quota check, recovery, on a database filled beforehand.
+"""Measures storage at scale: submitting, the quota check and recovery, on a filled database.
 
 What is measured is `limner.storage`; this file only fills it, by plain SQL, and reads a clock.
 """
@@ -121,9 +121,7 @@ async def measure(size: Size, folder: Path) -> Figures:
         recovered = await storage.jobs.recover()
         took = (time.perf_counter() - started) * 1e3
         assert len(recovered) == size.num_unfinished, "the benchmark's own filling is wrong"
-        rows.append(
-            Figure(f"open and list {len(recovered):,} unfinished", took, took, took, 5000)
-        )
+        rows.append(Figure(f"open and list {len(recovered):,} unfinished", took, took, took, 5000))
         del recovered
 
         async def submit(guild: int, user: int) -> None:
@@ -217,7 +215,8 @@ def print_table(figures: Figures, size: Size) -> None:
     for row in figures.rows:
         verdict = "" if row.p99 <= row.bound else "  over"
         print(
-            f"{row.name:40} {row.p50:9.2f} {row.p99:9.2f} {row.worst:9.2f} {row.bound:7.0f}{verdict}"
+            f"{row.name:40} {row.p50:9.2f} {row.p99:9.2f} {row.worst:9.2f} {row.bound:7.0f}"
+            f"{verdict}"
         )
     print(f"memory grew by {figures.grown_bytes / 2**20:.1f} MiB")
 

@@ -165,5 +165,8 @@ class Quotas:
         if budget is None or budget.amount is None:
             return ()
         start, end = budget.period.bounds(now, zone)
-        found = rows.all(_SQL["guild_spent"], {"guild_id": guild_id, "start": start, "end": end})
+        statement = (
+            "guild_spent_lines" if budget.period.window is Window.ROLLING else "guild_spent_sum"
+        )
+        found = rows.all(_SQL[statement], {"guild_id": guild_id, "start": start, "end": end})
         return tuple(Spent(row["at"], row["amount"]) for row in found)

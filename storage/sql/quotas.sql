@@ -65,7 +65,22 @@ WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
 GROUP BY counts_at
 HAVING amount > 0;
 
--- name: guild_spent
+-- name: guild_spent_sum
+-- What a server used between two moments, as one line; see `guild_spent_lines`.
+SELECT :start AS at, (
+    SELECT coalesce(sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END), 0)
+    FROM ledger INDEXED BY ledger_by_time
+    WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
+        AND counts_at >= :start AND counts_at <= :end
+        AND counts_at < (CAST(:start / 900 AS INTEGER) + 1) * 900
+) + (
+    SELECT coalesce(sum(amount), 0)
+    FROM guild_usage
+    WHERE guild_id = :guild_id AND quarter > CAST(:start / 900 AS INTEGER)
+        AND quarter * 900 < :end
+) AS amount;
+
+-- name: guild_spent_lines
 -- What a server used between two moments: the first, broken quarter of an hour line by line, the
 -- others from their tallies, as if each were spent in its last millisecond.
 SELECT counts_at AS at, sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END) AS amount
