@@ -9,18 +9,18 @@ import asyncio
 import signal
 import webbrowser
 from contextlib import AsyncExitStack, suppress
-from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from discord.ext import commands
 from simcord.env import Env
 
 from ..bot.errors import StartError
+from .patience import be_patient_with
 from .window import Window
 from .world import answers_stay_here, furnish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from ..bot.settings import Settings
     from .world import Room
@@ -36,7 +36,7 @@ class Playground:
 
     def __init__(self, make_bot: MakeBot) -> None:
         self._make_bot = make_bot
-        self._bot = _prepared(make_bot())
+        self._bot = self._new_bot()
         self.env = Env(self._bot, check_errors=False, settle_timeout=SETTLE_TIMEOUT_S)
         self.rooms: tuple[Room, ...] = furnish(self.env)
         self._resources = AsyncExitStack()
@@ -59,44 +59,16 @@ class Playground:
     async def restart(self) -> None:
         """As after a crash or an update: the bot is closed, and another one is started."""
         await self._close_bot()
-        self._bot = _prepared(self._make_bot())
+        self._bot = self._new_bot()
         await self.env.restart_bot(self._bot)
+
+    def _new_bot(self) -> commands.Bot:
+        bot = self._make_bot()
+        be_patient_with(bot)
+        return bot
 
     async def _close_bot(self) -> None:
         await self._bot.close()
-
-
-def _prepared(bot: commands.Bot) -> commands.Bot:
-    """Has what the bot keeps doing (its worker, its deliveries) not waited for.
-
-    simcord takes an action as answered when every task has ended that descends from the bot, and
-    tells them by the context in which they are made: what is set up is made in an empty one.
-    """
-    hook = bot.setup_hook
-
-    async def set_up() -> None:
-        _let_contexts_count(asyncio.get_running_loop())
-        await Context().run(asyncio.ensure_future, hook())
-
-    bot.setup_hook = set_up  # pyright: ignore[reportAttributeAccessIssue]
-    return bot
-
-
-def _let_contexts_count(loop: asyncio.AbstractEventLoop) -> None:
-    """Makes a task that is given a context of its own belong to it, not to who made the task.
-
-    simcord puts its own create_task back when the bot is detached, and this goes with it.
-    """
-    create_task = loop.create_task
-
-    def create(
-        work: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
-    ) -> asyncio.Task[Any]:
-        if context is None:
-            return create_task(work, name=name)
-        return context.copy().run(create_task, work, name=name)
-
-    loop.create_task = create  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def run(settings: Settings, *, port: int, open_browser: bool) -> None:

@@ -200,7 +200,7 @@ class Window:
         return web.json_response({})
 
     async def _act(self, request: web.Request) -> web.Response:
-        """Passes an action on as one of the page's present revision.
+        """Passes an action on as one of the page's present revision, to the present bot.
 
         simcord refuses an action of an older one, to be sure of what was seen; here every step of
         somebody's progress is a revision, and the pressed control is looked up anyway.
@@ -213,6 +213,7 @@ class Window:
             if state.status == web.HTTPOk.status_code:
                 now = json.loads(cast("bytes", state.body))
                 action["published_revision"] = now["publishedRevision"]
+                action["bot_generation"] = now["botGeneration"]
             parts[0].content = json.dumps(action).encode()
             return await self._relay.send(preview, request, parts)
 

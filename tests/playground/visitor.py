@@ -55,8 +55,8 @@ class Visitor:
             "sequence": (state["lastAction"] or {"expectedSequence": 0})["expectedSequence"] + 1,
             "request_id": f"r{state['publishedRevision']}-{kind}",
             "generation": state["context"]["generation"],
-            "bot_generation": state["botGeneration"],
-            # As of the opening: somebody else's progress has been published since.
+            # As of the opening: somebody else's progress, or a restart, has been published since.
+            "bot_generation": self.page["botGeneration"],
             "published_revision": self.page["publishedRevision"],
             "kind": kind,
             **fields,
