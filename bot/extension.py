@@ -16,6 +16,8 @@ from discord.ext import commands
 from . import settings as settings_file
 from .cards import DYNAMIC_ITEMS
 from .cogs.imagine import Imagine
+from .cogs.inpaint import Inpaint
+from .cogs.variation import Variation
 from .context import Context, ContextCog
 from .delivery import Delivery
 from .opening import open_studio
@@ -57,7 +59,7 @@ async def load_into(bot: commands.Bot) -> None:
         studio = await resources.enter_async_context(open_studio(settings))
         delivery = await resources.enter_async_context(Delivery(bot, studio))
         await bot.add_cog(ContextCog(Context(studio, delivery)))
-        for cog in (Imagine,):
+        for cog in (Imagine, Variation, Inpaint):
             await _add(bot, cog(bot, studio, delivery))
         bot.add_dynamic_items(*DYNAMIC_ITEMS)
         resources.callback(bot.remove_dynamic_items, *DYNAMIC_ITEMS)
