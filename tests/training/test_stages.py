@@ -1,0 +1,110 @@
+"""Every stage for a few steps on a few drawn pictures, and going on after a kill."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
+
+from training import autoencoder, denoiser, export, latents, text_encoder
+from training.caption_bank import other_words, write_bank
+from training.data import read_manifest
+from training.workspace import Workspace
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the stages' libraries, not ours
+
+
+def stage(workspace: Workspace, *options: str) -> list[str]:
+    return ["--root", str(workspace.root), *options]
+
+
+def steps(workspace: Workspace, name: str) -> int:
+    state = torch.load(workspace.run(name) / "checkpoint.pt", weights_only=True)
+    return state["step"]
+
+
+@pytest.fixture
+def taught(workspace: Workspace) -> Workspace:
+    """A workspace where the teacher has spoken; a few steps need none of its real weights."""
+    rows = read_manifest(workspace)
+    count = len(write_bank(rows, 0).texts) + len(other_words(workspace, rows))
+    targets = torch.nn.functional.normalize(torch.randn(count, 256), dim=-1)
+    save_file({"targets": targets}, workspace.run("text_encoder") / "teacher.safetensors")
+    return workspace
+
+
+def test_the_stages_make_a_pipeline_that_diffusers_loads_and_paints_with(
+    taught: Workspace, tmp_path: Path
+) -> None:
+    few = ["--threads", "2", "--batch", "2"]
+    autoencoder.main(stage(taught, *few, "--max-steps", "2"))
+    text_encoder.main(stage(taught, *few, "--max-steps", "2"))
+    latents.main(stage(taught, "--threads", "2"))
+    denoiser.main(stage(taught, *few, "--max-steps", "2"))
+    assert list(taught.run("denoiser").glob("sheet-*.png"))
+
+    shown = load_file(taught.latents)["latents"]
+    assert shown.mean().abs() < 1e-3
+    assert abs(shown.std().item() - 1) < 0.02
+
+    house = tmp_path / "house"
+    export.main(stage(taught, "--target", str(house)))
+    pipeline = StableDiffusionPipeline.from_pretrained(house, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    painted = pipeline("a red circle", num_inference_steps=2, output_type="np").images
+    assert painted.shape == (1, 128, 128, 3)
+    assert np.isfinite(painted).all()
+    names = json.loads((house / "model_index.json").read_text())
+    assert names["safety_checker"] == [None, None]
+    assert str(taught.root) not in "".join(path.read_text() for path in house.rglob("*.json"))
+
+
+def test_a_killed_stage_goes_on_from_its_checkpoint(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autoencoder, "CHECKPOINT_EVERY_S", 0.0)
+    real = autoencoder.picture_loss
+    calls = []
+
+    def killed(*tensors: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*tensors)
+
+    monkeypatch.setattr(autoencoder, "picture_loss", killed)
+    few = stage(workspace, "--threads", "2", "--batch", "2", "--max-steps", "4")
+    with pytest.raises(KeyboardInterrupt):
+        autoencoder.main(few)
+    assert steps(workspace, "autoencoder") == 2
+
+    autoencoder.main(few)
+    assert steps(workspace, "autoencoder") == 4
+    assert len(calls) == 5
+
+
+def test_a_spent_budget_trains_no_further(workspace: Workspace) -> None:
+    few = ["--threads", "2", "--batch", "2"]
+    autoencoder.main(stage(workspace, *few, "--max-steps", "1"))
+    autoencoder.main(stage(workspace, *few, "--minutes", "0.0001"))
+    assert steps(workspace, "autoencoder") == 1
+
+
+def test_folding_the_normalisation_changes_latents_but_not_pictures() -> None:
+    torch.manual_seed(0)
+    vae = autoencoder.build().eval()
+    pictures = torch.rand(2, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = vae.encode(pictures).latent_dist.mode()
+        painted = vae.decode(before).sample
+        mean, deviation = before.mean((0, 2, 3)), before.std((0, 2, 3))
+        latents.fold_normalisation(vae, mean, deviation)
+        after = vae.encode(pictures).latent_dist.mode()
+        again = vae.decode(after).sample
+    assert isinstance(vae, AutoencoderKL)
+    torch.testing.assert_close(after.mean((0, 2, 3)), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(after.std((0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(again, painted, atol=1e-4, rtol=1e-3)
