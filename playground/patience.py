@@ -43,9 +43,15 @@ def _narrow(loop: asyncio.AbstractEventLoop) -> None:
     def later(
         delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        context = context or copy_context()
+        inside = context or copy_context()
+
+        def wake(*args: Any) -> None:
+            inside.run(callback, *args)
+
+        # By this simcord knows a mere sleep, which it does not wait for when it is a long one.
+        vars(wake)["__simcord_original_callback__"] = callback
         # Outside the bot's scope the loop's time is the machine's.
-        return Context().run(lambda: call_at(loop.time() + delay, callback, *args, context=context))
+        return Context().run(lambda: call_at(loop.time() + delay, wake, *args))
 
     def at(
         when: float, callback: Callable[..., object], *args: Any, context: Context | None = None

@@ -83,6 +83,7 @@ class EaselBot(commands.Bot):
     async def setup_hook(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
+        self._timer = self._loop.call_later(0, str)
         self._painter = threading.Thread(target=self._paint, daemon=True)
         self._painter.start()
         self._sweeper = asyncio.create_task(asyncio.Event().wait())
@@ -106,6 +107,11 @@ class EaselBot(commands.Bot):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.easel.put((news, text))
+        self._estimate()
+
+    def _estimate(self) -> None:
+        """As the real queue: again and again, from when somebody began to wait."""
+        self._timer = self._loop.call_later(0.05, self._estimate)
 
     async def _tell(
         self, interaction: discord.Interaction[Any], news: asyncio.Queue[tuple[str, bool]]
@@ -119,6 +125,7 @@ class EaselBot(commands.Bot):
     async def close(self) -> None:
         self.go_on.set()
         self.easel.put(None)
+        self._timer.cancel()
         for task in (self._sweeper, *self._tasks):
             task.cancel()
         await super().close()
