@@ -92,6 +92,8 @@ def restore_backup(path: Path, source: Path, *, replace: bool = False) -> None:
     kept in `copies/`, its pictures stay until the next sweep finds them orphans.
     Raises `FolderInUseError`, `BackupError`, `NewerDatabaseError`, and the disk's.
     """
+    if not source.is_file():
+        raise BackupError(f"There is no backup {source}; nothing was changed.")
     folder = Folder(path)
     folder.make()
     lock = FolderLock(folder)
