@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from limner.pipelines.serving.pool import WorkerPool
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """Of a test, with a loaded machine in mind; nothing waits for it to pass."""
 
 
@@ -48,6 +48,10 @@ class Ear:
         future: asyncio.Future[Update] = asyncio.get_running_loop().create_future()
         self._waiting.append((is_it, future))
         return await asyncio.wait_for(future, PATIENCE_S)
+
+    async def moment(self, pool: WorkerPool) -> None:
+        """Until something about the pool's workers may have changed."""
+        await asyncio.sleep(0.02)
 
     async def end(self, key: str) -> Update:
         return await self.until(lambda u: u.key == key and isinstance(u, Done | Broke | Withdrawn))

@@ -6,9 +6,11 @@ import asyncio
 import json
 import logging
 import shutil
+import sys
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import pytest_asyncio
 from limner.pipelines.checkpoint import Checkpoint, describe
@@ -51,12 +53,25 @@ def torn(model: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Checkpo
     return checkpoint
 
 
+@pytest.fixture(scope="module")
+def roomy(model: Checkpoint) -> Checkpoint:
+    """The same model for pictures of 128 by 128 and more: they take memory worth limiting."""
+    return describe(model.path, name="roomy", size_px=128, steps=1, sampler="ddim")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def opened(model: Checkpoint, torn: Checkpoint) -> AsyncGenerator[tuple[WorkerPool, Ear]]:
+async def opened(
+    model: Checkpoint, torn: Checkpoint, roomy: Checkpoint
+) -> AsyncGenerator[tuple[WorkerPool, Ear]]:
     ear = Ear()
     limits = Limits(waiting=3, waiting_per_tenant=None, waiting_per_group=None)
     config = PoolConfig(
-        (model, torn), devices=("cpu",), dtype="float32", limits=limits, fixed_bucket=8, max_rows=8
+        (model, torn, roomy),
+        devices=("cpu",),
+        dtype="float32",
+        limits=limits,
+        fixed_bucket=8,
+        max_rows=8,
     )
     async with WorkerPool(config, ear) as pool:
         await pool.ready()
@@ -142,7 +157,7 @@ async def test_what_can_never_be_painted_breaks_alone_with_a_sentence(
 
 async def test_a_torn_model_says_why_and_the_others_paint(pool: WorkerPool, ear: Ear) -> None:
     worker = pool.state.workers[0]
-    assert worker.models == ("small",)
+    assert worker.models == ("small", "roomy")
     assert "torn" in worker.broken_models["torn"]
     assert worker.reason
     pool.submit(ticket("lost", model="torn"))
@@ -151,6 +166,31 @@ async def test_a_torn_model_says_why_and_the_others_paint(pool: WorkerPool, ear:
     assert isinstance(lost, Broke)
     assert (lost.cause, lost.sentence) == (Cause.MODEL, worker.broken_models["torn"])
     assert fine == Done("fine")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit")
+async def test_what_does_not_fit_into_memory_breaks_and_the_rest_is_painted(
+    pool: WorkerPool, ear: Ear
+) -> None:
+    import resource
+
+    pid = pool.state.workers[0].pid
+    assert pid is not None
+    before = resource.prlimit(pid, resource.RLIMIT_AS)
+    limit = psutil.Process(pid).memory_info().vms + 48 * 2**20
+    resource.prlimit(pid, resource.RLIMIT_AS, (limit, before[1]))
+    try:
+        huge = {"model": "roomy", "width": 256, "height": 256, "steps": 1}
+        pool.submit(ticket("huge", seeds=(1, 2, 3, 4), **huge))
+        pool.submit(ticket("fine"))
+        broke, done = await ear.ends("huge", "fine")
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
+    assert isinstance(broke, Broke)
+    assert done == Done("fine")
+    assert pool.state.workers[0].pid == pid, "it did not have to be started again"
+    pool.submit(ticket("later"))
+    assert await ear.end("later") == Done("later")
 
 
 async def test_cancelling_withdraws_what_waits_and_what_is_painted(
