@@ -169,4 +169,4 @@ class Quotas:
             "guild_spent_lines" if budget.period.window is Window.ROLLING else "guild_spent_sum"
         )
         found = rows.all(_SQL[statement], {"guild_id": guild_id, "start": start, "end": end})
-        return tuple(Spent(row["at"], row["amount"]) for row in found)
+        return tuple(Spent(row["at"], row["amount"]) for row in found if row["amount"])

@@ -62,8 +62,7 @@ FROM ledger INDEXED BY ledger_usage
 WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
     AND user_id IN (:user_id, :pseudonym)
     AND counts_at >= :start AND counts_at <= :end AND counts_at > :reset_at
-GROUP BY counts_at
-HAVING amount > 0;
+GROUP BY counts_at;
 
 -- name: guild_spent_sum
 -- What a server used between two moments, as one line; see `guild_spent_lines`.
@@ -89,7 +88,6 @@ WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
     AND counts_at >= :start AND counts_at <= :end
     AND counts_at < (CAST(:start / 900 AS INTEGER) + 1) * 900
 GROUP BY counts_at
-HAVING amount > 0
 UNION ALL
 SELECT quarter * 900 + 899.999, amount
 FROM guild_usage

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from limner.storage import JobStatus, NewJob, NewPicture, Origin, Storage
-from limner.storage.records import Job
+
+if TYPE_CHECKING:
+    from limner.storage.records import Job
 
 GUILD = 8
 USER = 7
