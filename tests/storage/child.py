@@ -154,6 +154,8 @@ if __name__ == "__main__":
             asyncio.run(starve(where, int(sys.argv[3])))
         case "starve_pictures":
             asyncio.run(starve_pictures(where, int(sys.argv[3])))
+        case "open":
+            asyncio.run(open_and_say(where))
         case "open_as_nobody":
             # Loads what is loaded lazily, while that is still allowed.
             asyncio.run(asyncio.to_thread(int))

@@ -12,6 +12,7 @@ from limner.storage import JobStatus, Storage
 from limner.storage.checkup import check
 
 from .child import content
+from .makers import GUILD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,9 +51,8 @@ async def kill_and_look(folder: Path, num_kills: int) -> None:
         assert not findings.missing_files
 
     async with Storage.open(folder) as storage:
-        jobs = {
-            job.id: job for user in range(4) for job in await storage.jobs.by_user(user, 8, 10**6)
-        }
+        everybody = [await storage.jobs.by_user(user, GUILD, 10**6) for user in range(4)]
+        jobs = {job.id: job for theirs in everybody for job in theirs}
         for what, job_id in said:
             assert job_id in jobs, f"job {job_id} was accepted and is gone"
             if what == "ended":
