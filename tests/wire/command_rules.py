@@ -8,8 +8,8 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 
-from .entities import Json, listed
 from .errors import ApiError, invalid_body
+from .json_parts import Json, listed
 from .violations import Kind
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .entities import Json, listed, walk
 from .errors import invalid_body
+from .json_parts import Json, listed, walk
 from .violations import Kind
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .json_parts import Json, walk
 from .permissions import EVERYTHING, IN_DIRECT_MESSAGES, NOTHING, Permission
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from .world import World
 
-Json = dict[str, Any]
 
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
@@ -60,7 +60,7 @@ class Overwrite:
     deny: Permission = NOTHING
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Member:
     user: User
     guild: Guild
@@ -68,7 +68,7 @@ class Member:
     nick: str | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Guild:
     world: World
     id: int
@@ -78,6 +78,9 @@ class Guild:
     roles: dict[int, Role] = field(default_factory=dict[int, "Role"])
     members: dict[int, Member] = field(default_factory=dict[int, "Member"])
     channels: dict[int, Channel] = field(default_factory=dict[int, "Channel"])
+
+    def __repr__(self) -> str:
+        return f"<guild {self.name!r}>"
 
     @property
     def everyone(self) -> Role:
@@ -98,7 +101,7 @@ class Guild:
         self.world.remove_bot(self)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Channel:
     world: World
     id: int
@@ -112,6 +115,9 @@ class Channel:
     is_nsfw: bool = False
     # A test took something away: a refusal that follows from it is news to the bot, not its fault.
     has_lost_permissions: bool = False
+
+    def __repr__(self) -> str:
+        return f"<channel {self.name!r}>"
 
     @property
     def is_thread(self) -> bool:
@@ -176,8 +182,8 @@ class Attachment:
     id: int
     channel_id: int
     filename: str
-    data: bytes
-    sign: Callable[[Attachment], str]
+    data: bytes = field(repr=False)
+    sign: Callable[[Attachment], str] = field(repr=False)
     content_type: str | None
     width: int | None = None
     height: int | None = None
@@ -194,7 +200,7 @@ class Attachment:
         return self.sign(self)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Message:
     id: int
     channel: Channel
@@ -215,7 +221,12 @@ class Message:
     pinged_everyone: bool = False
     reactions: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
     num_edits: int = 0
+    old_edits_at: list[float] = field(default_factory=list[float])
     is_deleted: bool = False
+
+    def __repr__(self) -> str:
+        files = [file.filename for file in self.files]
+        return f"<message {self.id}: {self.text!r}, files {files}, flags {self.flags:#x}>"
 
     @property
     def is_ephemeral(self) -> bool:
@@ -281,7 +292,7 @@ class Acknowledgement(StrEnum):
     MODAL = "modal"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Interaction:
     id: int
     type: int
@@ -304,29 +315,13 @@ class Interaction:
     is_reported_unanswered: bool = False
     is_from_modal_on_message: bool = False
 
+    def __repr__(self) -> str:
+        return f"<{self.what()}, {self.acknowledged or 'unanswered'}>"
+
     def what(self) -> str:
         """The interaction in a few words, for a report."""
         name = self.data.get("name") or self.data.get("custom_id") or "?"
         return f"{self.user.name}'s {name!r} (interaction {self.id})"
-
-
-def listed(body: Json, key: str) -> list[Json]:
-    """The list under `key`, where absent and null mean none."""
-    return body.get(key) or []
-
-
-def nested(body: Json, key: str) -> Json:
-    """The object under `key`, where absent and null mean an empty one."""
-    return body.get(key) or {}
-
-
-def walk(components: list[Json]) -> Iterator[Json]:
-    for component in components:
-        yield component
-        yield from walk(listed(component, "components"))
-        for key in ("component", "accessory"):
-            if component.get(key):
-                yield from walk([component[key]])
 
 
 __all__ = [
@@ -347,7 +342,4 @@ __all__ = [
     "Overwrite",
     "Role",
     "User",
-    "listed",
-    "nested",
-    "walk",
 ]

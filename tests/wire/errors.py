@@ -107,6 +107,11 @@ def empty_message() -> ApiError:
     return ApiError(400, 50006, "Cannot send an empty message", kind=Kind.BAD_BODY)
 
 
+def too_many_old_edits() -> ApiError:
+    message = "Maximum number of edits to messages older than 1 hour reached. Try again later."
+    return ApiError(400, 30046, message, kind=Kind.TOO_MANY_OLD_EDITS)
+
+
 def closed_to_messages() -> ApiError:
     """A user who takes no direct messages: the bot can't know before, so it is no violation."""
     return ApiError(403, 50007, "Cannot send messages to this user", kind=None)

@@ -93,7 +93,7 @@ class Front:
                 return content, Answer(refusal.body, 429), headers | refusal.headers
             content = await read_body(request)
             self._refuse_ordered_upload(request.method, path, content)
-            self._check_published(request.method, route, content)
+            self._check_published(request, route, content)
             query = dict(request.query)
             call = Call(world, request.method, route.template, path, params, query, content)
             answer = route.handle(call)
@@ -122,10 +122,12 @@ class Front:
             error.kind = None
             raise error
 
-    def _check_published(self, method: str, route: Route, content: Body) -> None:
+    def _check_published(self, request: web.Request, route: Route, content: Body) -> None:
         if self.specification is None:
             return
-        problems = self.specification.problems(method, route.template, content.json)
+        about = request.method, route.template
+        problems = self.specification.query_problems(*about, request.query)
+        problems |= self.specification.problems(*about, content.json)
         if not problems:
             return
         is_unknown_key = all("Additional properties" in what for what in problems.values())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
-from . import payloads
+from . import message_payloads, payloads
 from .compression import stream_for
 from .sessions import (
     HEARTBEAT,
@@ -33,7 +33,8 @@ from .world import Event, World
 
 if TYPE_CHECKING:
     from .clock import Clock
-    from .entities import Interaction, Json
+    from .entities import Interaction
+    from .json_parts import Json
 
 HEARTBEAT_INTERVAL_MS = 41_250
 MAX_PAYLOAD_BYTES = 4096
@@ -121,7 +122,7 @@ class Gateway:
 
     def tell_of_interaction(self, asked: Interaction) -> None:
         """To one session alone, the newest: two processes never get the same interaction."""
-        body = payloads.interaction_event(
+        body = message_payloads.interaction_event(
             asked, application_id=self.world.bot.id, attachment_size_limit=ATTACHMENT_SIZE_LIMIT
         )
         sessions = list(self.sessions.values())

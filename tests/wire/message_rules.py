@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import component_rules
-from .entities import COMPONENTS_V2, Channel, Json, listed, nested, walk
+from .entities import COMPONENTS_V2, Channel
 from .errors import invalid_body
+from .json_parts import Json, listed, nested, walk
 from .permissions import Permission
 from .violations import Kind
 

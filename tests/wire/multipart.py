@@ -20,7 +20,8 @@ class Upload:
 
     index: int
     filename: str
-    data: bytes
+    # Not printed: pytest would print all of it when a test fails.
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import payloads
+from . import message_payloads, payloads
 from .command_rules import CHAT_INPUT
-from .entities import Channel, ChannelType, Json, Message, Role, User, listed
+from .entities import Channel, ChannelType, Message, Role, User
+from .json_parts import Json, listed
 from .permissions import IN_DIRECT_MESSAGES, Permission
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ class Resolved:
                 return str(value.id)
             case (str() as name, bytes() as data):
                 file = self.world.keep(self.channel, name, data, is_ephemeral=True)
-                self._put("attachments", file.id, payloads.attachment(file))
+                self._put("attachments", file.id, message_payloads.attachment(file))
                 return str(file.id)
             case _:
                 raise NotOffered(f"{value!r} is nothing that an id could stand for")
 
     def put_message(self, message: Message) -> None:
-        body = payloads.message(message, self.world.bot)
+        body = message_payloads.message(message, self.world.bot)
         self._put("messages", message.id, body)
 
     def _put(self, kind: str, thing_id: int, body: Json) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from . import offers
 from .command_rules import CHAT_INPUT, MESSAGE_MENU, USER_MENU
 from .component_rules import BUTTON, LABEL, ROW, SELECTS, STRING_SELECT, UPLOAD
-from .entities import Channel, Interaction, Json, Message, User
+from .entities import Channel, Interaction, Message, User
 from .offers import NotOffered, Resolved, Value
 from .replies import Modal, Reply
 
 if TYPE_CHECKING:
     from .gateway import Gateway
+    from .json_parts import Json
     from .world import World
 
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5

@@ -17,7 +17,6 @@ from .entities import (
     Attachment,
     Channel,
     Interaction,
-    Json,
     Message,
 )
 from .errors import ApiError, empty_message, invalid_body
@@ -26,6 +25,7 @@ from .unfurl import embeds_unfurled, resolver, unfurled
 from .violations import Kind
 
 if TYPE_CHECKING:
+    from .json_parts import Json
     from .multipart import Upload
     from .world import World
 

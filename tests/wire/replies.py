@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from .changes import PATIENCE_S
-from .entities import Acknowledgement, Interaction, Json, Message
+from .entities import Acknowledgement, Interaction, Message
 
 if TYPE_CHECKING:
+    from .json_parts import Json
     from .world import World
 
 T = TypeVar("T")

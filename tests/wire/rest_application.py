@@ -10,7 +10,7 @@ from .errors import unknown
 from .routing import Answer, Call, Route
 
 if TYPE_CHECKING:
-    from .entities import Json
+    from .json_parts import Json
     from .world import World
 
 

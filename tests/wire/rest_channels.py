@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from . import payloads, posts
-from .entities import Channel, Message, nested
-from .errors import closed_to_messages, invalid_body, not_your_message
+from typing import TYPE_CHECKING
+
+from . import message_payloads, payloads, posts
+from .clock import OLD_MESSAGE_S
+from .errors import closed_to_messages, invalid_body, not_your_message, too_many_old_edits
+from .json_parts import nested
 from .permissions import Permission
 from .routing import Answer, Call, Route
+
+if TYPE_CHECKING:
+    from .entities import Channel, Message
+
+# That there is a limit to edits of messages older than an hour is known; its figure is ours.
+MAX_OLD_EDITS = 10
 
 _READ = (Permission.VIEW_CHANNEL, Permission.READ_MESSAGE_HISTORY)
 
@@ -29,12 +38,12 @@ def create_message(call: Call) -> Answer:
     if nonce is not None and call.body.get("enforce_nonce"):
         known = call.world.remembered(channel, nonce)
         if known is not None:
-            return Answer(payloads.message(known, call.world.bot))
+            return Answer(message_payloads.message(known, call.world.bot))
     draft = posts.Draft(call.body, call.content.uploads, call.where)
     made = posts.make(call.world, channel, draft, replies_to=_replied_to(call, channel))
     if nonce is not None:
         call.world.remember(made, nonce)
-    return Answer(payloads.message(made, call.world.bot))
+    return Answer(message_payloads.message(made, call.world.bot))
 
 
 def _replied_to(call: Call, channel: Channel) -> Message | None:
@@ -56,11 +65,17 @@ def _replied_to(call: Call, channel: Channel) -> Message | None:
 def list_messages(call: Call) -> Answer:
     channel = call.channel(*_READ)
     found = channel.timeline[::-1]
+    limit = int(call.query.get("limit", 50))
     if "before" in call.query:
         found = [message for message in found if message.id < int(call.query["before"])]
     if "after" in call.query:
-        found = [message for message in found if message.id > int(call.query["after"])]
-    limit = int(call.query.get("limit", 50))
+        # The ones next to it, and still the newest first.
+        found = [message for message in found if message.id > int(call.query["after"])][-limit:]
+    if "around" in call.query:
+        middle = int(call.query["around"])
+        newer = [message for message in found if message.id > middle][-(limit // 2) :]
+        older = [message for message in found if message.id <= middle]
+        found = [*newer, *older[: limit - len(newer)]]
     return Answer([_seen(call, message) for message in found[:limit]])
 
 
@@ -72,7 +87,7 @@ def read_message(call: Call) -> Answer:
 def _seen(call: Call, message: Message) -> object:
     """Read back by id, other people's messages are bare without the message content intent."""
     is_hidden = call.world.hides_content(message)
-    return payloads.message(message, call.world.bot, content_is_hidden=is_hidden)
+    return message_payloads.message(message, call.world.bot, content_is_hidden=is_hidden)
 
 
 def edit_message(call: Call) -> Answer:
@@ -82,8 +97,16 @@ def edit_message(call: Call) -> Answer:
         raise not_your_message()
     if call.content.uploads:
         call.demand(channel, Permission.ATTACH_FILES)
+    now = call.world.clock.now()
+    if now - message.made_at > OLD_MESSAGE_S:
+        message.old_edits_at = [at for at in message.old_edits_at if now - at < OLD_MESSAGE_S]
+        if len(message.old_edits_at) >= MAX_OLD_EDITS:
+            raise too_many_old_edits()
+        message.old_edits_at.append(now)
     draft = posts.Draft(call.body, call.content.uploads, call.where)
-    return Answer(payloads.message(posts.change(call.world, message, draft), call.world.bot))
+    return Answer(
+        message_payloads.message(posts.change(call.world, message, draft), call.world.bot)
+    )
 
 
 def delete_message(call: Call) -> Answer:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import component_rules, payloads, posts
+from . import component_rules, message_payloads, posts
 from .clock import ACKNOWLEDGE_WITHIN_S, TOKEN_VALID_S
-from .entities import EPHEMERAL, Acknowledgement, Interaction, Json, Message, listed, nested
+from .entities import EPHEMERAL, Acknowledgement, Interaction, Message
 from .errors import (
     already_acknowledged,
     expired_token,
@@ -18,6 +18,7 @@ from .errors import (
     unknown_message,
     unknown_webhook,
 )
+from .json_parts import Json, listed, nested
 from .routing import Answer, Call, Route
 from .violations import Kind
 
@@ -105,7 +106,10 @@ def _response(
         }
     body: Json = {"interaction": about}
     if message is not None:
-        resource = {"type": call.body["type"], "message": payloads.message(message, call.world.bot)}
+        resource = {
+            "type": call.body["type"],
+            "message": message_payloads.message(message, call.world.bot),
+        }
         body["resource"] = resource
     return body
 
@@ -130,7 +134,7 @@ def follow_up(call: Call) -> Answer:
 
 
 def read_original(call: Call) -> Answer:
-    return Answer(payloads.message(_original(call), call.world.bot))
+    return Answer(message_payloads.message(_original(call), call.world.bot))
 
 
 def edit_original(call: Call) -> Answer:
@@ -143,7 +147,7 @@ def delete_original(call: Call) -> Answer:
 
 
 def read_message(call: Call) -> Answer:
-    return Answer(payloads.message(_by_id(call), call.world.bot))
+    return Answer(message_payloads.message(_by_id(call), call.world.bot))
 
 
 def edit_message(call: Call) -> Answer:
@@ -157,12 +161,14 @@ def delete_message(call: Call) -> Answer:
 
 def _edited(call: Call, message: Message) -> Answer:
     draft = posts.Draft(call.body, call.content.uploads, call.where)
-    return Answer(payloads.message(posts.change(call.world, message, draft), call.world.bot))
+    return Answer(
+        message_payloads.message(posts.change(call.world, message, draft), call.world.bot)
+    )
 
 
 def _given(call: Call, message: Message) -> Answer:
     # For interactions Discord answers with the message, asked to wait or not.
-    return Answer(payloads.message(message, call.world.bot))
+    return Answer(message_payloads.message(message, call.world.bot))
 
 
 def _by_token(call: Call) -> Interaction:

@@ -11,7 +11,8 @@ from .errors import ApiError, missing_access, missing_permissions
 from .permissions import Permission, names
 
 if TYPE_CHECKING:
-    from .entities import Channel, Json
+    from .entities import Channel
+    from .json_parts import Json
     from .multipart import Body
     from .world import World
 

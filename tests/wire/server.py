@@ -21,7 +21,7 @@ from . import specification
 from .changes import PATIENCE_S
 from .child import COMMAND
 from .clock import Clock
-from .entities import Channel, Json, Message, User
+from .entities import Channel, Message, User
 from .faults import Faults
 from .front import PREFIX, Front, Seen
 from .gateway import Gateway
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
+    from .json_parts import Json
     from .offers import Value
     from .replies import Modal, Predicate, Reply
     from .violations import Violations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, web
 
-from .entities import Json
+from .json_parts import Json
 
 if TYPE_CHECKING:
     from .compression import Stream

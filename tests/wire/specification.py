@@ -19,7 +19,7 @@ from referencing.jsonschema import DRAFT202012
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .entities import Json
+    from .json_parts import Json
 
 LOCATION = Path(__file__).parents[3] / "shared" / "discord" / "openapi.json"
 _URI = "urn:discord"
@@ -103,6 +103,12 @@ class Specification:
             return {} if body is None else {"": "this route takes no body"}
         validator = self._validator(f"{method} {template}", schema)
         return dict(_explained(_errors(validator, body)))
+
+    def query_problems(self, method: str, template: str, query: Iterable[str]) -> dict[str, str]:
+        """Names in the query that the route does not know."""
+        parameters: list[Json] = self._paths[template][method.lower()].get("parameters") or []
+        known = {one["name"] for one in parameters if one["in"] == "query"}
+        return {name: "Additional properties in the query" for name in query if name not in known}
 
     def answer_problems(self, method: str, template: str, status: int, body: Any) -> dict[str, str]:
         """The same for what is answered: the stand-in's own conscience."""

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 
 from . import component_rules as rules
-from . import payloads
+from . import message_payloads
 from .attachments import content_type_of
-from .entities import Attachment, Json, listed, nested
+from .entities import Attachment
+from .json_parts import Json, listed, nested
 
 Resolve = Callable[[str], Attachment | None]
 
@@ -23,7 +24,7 @@ def unfurled(components: list[Json], resolve: Resolve) -> tuple[list[Json], set[
         if file is None:
             return _elsewhere(given["url"])
         shown.add(file.id)
-        return payloads.media(file)
+        return message_payloads.media(file)
 
     def finished(component: Json) -> Json:
         done = {key: value for key, value in component.items() if value is not None}

@@ -35,8 +35,8 @@ class Kind(StrEnum):
     PRIVACY = "privacy"
     PING = "ping"
     DOUBLED_DELIVERY = "doubled delivery"
+    TOO_MANY_OLD_EDITS = "too many edits of an old message"
     GATEWAY = "gateway"
-    RATE_LIMIT_IGNORED = "rate limit ignored"
     OUR_ANSWER = "our own answer breaks the specification"
     BROKEN_STAND_IN = "the stand-in itself failed"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from . import payloads
+from . import message_payloads, payloads
 from .attachments import Links, store
 from .changes import Changes
 from .clock import NONCE_REMEMBERED_S, Clock, Snowflakes
@@ -20,7 +20,6 @@ from .entities import (
     ChannelType,
     Guild,
     Interaction,
-    Json,
     Member,
     Message,
     Overwrite,
@@ -28,6 +27,7 @@ from .entities import (
     User,
 )
 from .errors import ApiError, unknown_channel, unknown_guild, unknown_message, unknown_user
+from .json_parts import Json
 from .permissions import ORDINARY, Permission, parse
 from .violations import Violations
 
@@ -44,7 +44,7 @@ class Event:
     is_private: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class World:
     """Everything that exists. Public for reading; a test changes it through the methods."""
 
@@ -255,10 +255,10 @@ class World:
         self.changes.notify()
         if message.is_ephemeral or not self.can_see(message.channel):
             return
-        body = payloads.message_event(message, self.bot)
+        body = message_payloads.message_event(message, self.bot)
         bare = None
         if self.hides_content(message):
-            bare = payloads.message_event(message, self.bot, content_is_hidden=True)
+            bare = message_payloads.message_event(message, self.bot, content_is_hidden=True)
         self._tell(name, body, bare=bare, is_private=message.channel.is_private)
 
     def hides_content(self, message: Message) -> bool:
