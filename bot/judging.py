@@ -9,6 +9,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from ..pipelines.errors import InvalidRequestError
 from ..pipelines.limits import SAMPLERS, check
 from .ask import Ask, Kind
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .studio import Member
 
 MAX_COUNT = 4
+_ANY_PICTURE = Image.new("L", (1, 1))
 MAX_SEED = 2**63 - MAX_COUNT
 
 
@@ -85,8 +88,11 @@ class Judge:
                 f" {side} x {side} is the largest square."
             )
         try:
+            # Their pixels are not needed to judge the rest, only that they will be there.
+            picture = _ANY_PICTURE if ask.init_image else None
+            mask = _ANY_PICTURE if ask.mask_image else None
             for request in replace(ask, seed=ask.seed or 0, count=1).requests(
-                tenant="", init_image=None, mask_image=None
+                tenant="", init_image=picture, mask_image=mask
             ):
                 check(request, checkpoint)
         except InvalidRequestError as error:

@@ -46,6 +46,12 @@ def plain(ask: Ask) -> Ask:
     )
 
 
+def strength_of(studio: Studio, ask: Ask, amount: float) -> float:
+    """The amount, or a little more where it would leave none of a few steps."""
+    steps = ask.steps or checkpoint_of(studio, ask).steps
+    return max(amount, 1 / steps)
+
+
 async def vary(
     studio: Studio,
     base: Ask,

@@ -178,7 +178,7 @@ async def show(
     """Puts the preview in place of what the interaction's message shows."""
     draft, picture, mask = loaded
     shape = await asyncio.to_thread(touch.apply, mask)
-    ask, refusal = replace(draft.ask, init_image=PROMISED), ""
+    ask, refusal = replace(draft.ask, init_image=PROMISED, mask_image=PROMISED), ""
     try:
         ask = await asyncio.to_thread(sized, context.studio, ask, shape)
     except RefusedError as error:

@@ -19,7 +19,7 @@ from ..errors import RefusedError
 from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
 from ..notes import NO_MENTIONS, answered, tell
 from ..sources import Stored, open_stored
-from ..underlay import STRONG, SUBTLE, vary
+from ..underlay import STRONG, SUBTLE, strength_of, vary
 from . import text
 from .identity import FLAG, NUMBER, custom_id, template
 from .lookup import ask_of, job_of, picture_of
@@ -133,8 +133,9 @@ class PictureMenu(
         if choice is Choice.AGAIN:
             ask = replace(ask_of(job), seed=picture.seed, count=1)
         else:
-            strength = SUBTLE if choice is Choice.VARY_SUBTLE else STRONG
             ground = await open_stored(context, Stored(job, picture))
+            amount = SUBTLE if choice is Choice.VARY_SUBTLE else STRONG
+            strength = strength_of(context.studio, ground.base, amount)
             ask = await vary(context.studio, ground.base, ground.image, strength, picture.id)
         ask = replace(ask, is_private=self._is_private)
         judge(interaction, context, ask)

@@ -263,7 +263,9 @@ class Inpaint(commands.Cog):
             )
             return replace(ask, kind=Kind.INPAINT, is_private=flags.is_private)
 
-        judge(interaction, context, replace(asked(Ask("")), init_image=PROMISED))
+        judge(
+            interaction, context, replace(asked(Ask("")), init_image=PROMISED, mask_image=PROMISED)
+        )
         await acknowledge(interaction, is_private=True)
         ground = await open_it()
         mask = await self._mask(interaction, ground.image, where)

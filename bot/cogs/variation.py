@@ -32,7 +32,7 @@ from ..sources import (
     stored_label,
     uploaded_in,
 )
-from ..underlay import PROMISED, STRONG, SUBTLE
+from ..underlay import PROMISED, STRONG, SUBTLE, strength_of
 from ..underlay import vary as lay_variation
 
 if TYPE_CHECKING:
@@ -104,11 +104,13 @@ class Variation(commands.Cog):
             negative=clean(negative or ""),
             count=count,
             seed=seed,
-            strength=strength if strength is not None else _AMOUNTS.get(amount or ""),
+            strength=strength,
             is_private=is_private,
         )
+        distance = _AMOUNTS.get(amount or "")
         await answered(
-            interaction, self._variation(interaction, picture, source, prompt or "", chosen)
+            interaction,
+            self._variation(interaction, picture, source, prompt or "", chosen, distance),
         )
 
     async def _variation(
@@ -118,6 +120,7 @@ class Variation(commands.Cog):
         source: str | None,
         prompt: str,
         chosen: Flags,
+        amount: float | None,
     ) -> None:
         context = self._context
         if (picture is None) == (source is None):
@@ -138,7 +141,7 @@ class Variation(commands.Cog):
             async def open_it() -> Ground:
                 return await open_stored(context, stored)
 
-        await self._vary(interaction, open_it, prompt, chosen)
+        await self._vary(interaction, open_it, prompt, chosen, amount)
 
     # Apps > Vary
 
@@ -197,14 +200,17 @@ class Variation(commands.Cog):
             async def open_it() -> Ground:
                 return await open_upload(context, item, interaction.client)
 
-        chosen = Flags(
-            strength=_AMOUNTS.get(fields.texts.get("amount", "")),
-            is_private=fields.flags.get("private", False),
-        )
-        await self._vary(interaction, open_it, fields.texts.get("prompt", ""), chosen)
+        chosen = Flags(is_private=fields.flags.get("private", False))
+        amount = _AMOUNTS.get(fields.texts.get("amount", ""))
+        await self._vary(interaction, open_it, fields.texts.get("prompt", ""), chosen, amount)
 
     async def _vary(
-        self, interaction: discord.Interaction, open_it: Open, prompt: str, chosen: Flags
+        self,
+        interaction: discord.Interaction,
+        open_it: Open,
+        prompt: str,
+        chosen: Flags,
+        amount: float | None,
     ) -> None:
         """From whatever picture to a job: judged, acknowledged, the picture read, submitted."""
         context = self._context
@@ -219,9 +225,11 @@ class Variation(commands.Cog):
                 prompt=line.prompt or base.prompt,
                 loras=line.loras,
             )
-            # Other words need room to show; without them the picture itself is what is wanted.
-            usual = STRONG if line.prompt else SUBTLE
-            strength = usual if line.flags.strength is None else line.flags.strength
+            strength = line.flags.strength
+            if strength is None:
+                # Other words need room to show; without them the picture itself is what is wanted.
+                usual = STRONG if line.prompt else SUBTLE
+                strength = strength_of(context.studio, ask, amount or usual)
             return replace(ask, kind=Kind.VARIATION, strength=strength)
 
         async def prepare(_: Ask) -> Ask:
