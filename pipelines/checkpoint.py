@@ -79,7 +79,7 @@ _CHANNELS: Final = {4: Task.TEXT, 9: Task.INPAINT}
 
 
 def describe(
-    path: Path,
+    path: Path | str,
     *,
     name: str = "",
     steps: int | None = None,

@@ -1,12 +1,19 @@
-"""Finished latents to pictures, in small batches between ticks; and previews of unfinished ones."""
+"""Finished latents to pictures, in small batches off the ticks' path; previews of unfinished ones.
+
+On a GPU a batch is decoded in a stream of its own while ticks go on; on a CPU between two ticks.
+"""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import torch
 
+from ..errors import OutOfMemoryError
 from ..families.codec import to_picture
+from .memory import is_out_of_memory, release
 from .preview import Projection
 
 if TYPE_CHECKING:
@@ -15,40 +22,86 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+    from ..families.codec import Codec
     from ..families.family import Model
     from .lane import Lane
     from .live import Live
+
+log = logging.getLogger(__name__)
 
 _CHUNK_PIXELS: Final = 4 * 512 * 512
 """Decoded at once: more holds up the next tick; a batch of one is slower a picture."""
 _MAX_CHUNK: Final = 4
 
 
-class Darkroom:
-    """Owns the projections that previews are made with, one a model."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A batch in development; on a GPU its pixels are there once `done` has happened."""
 
-    def __init__(self) -> None:
+    lives: tuple[Live, ...]
+    pixels: Tensor
+    """(n, height, width, 3) uint8 on the host."""
+    is_sound: Tensor
+    """(n,) bool: whether the latents were numbers."""
+    done: torch.cuda.Event | None
+
+    @property
+    def is_done(self) -> bool:
+        return self.done is None or self.done.query()
+
+    def pictures(self) -> list[Image | None]:
+        """None for latents that are not numbers any more: that request alone has failed."""
+        if self.done is not None:
+            self.done.synchronize()
+        return [
+            to_picture(one) if bool(sound) else None
+            for one, sound in zip(self.pixels, self.is_sound, strict=True)
+        ]
+
+
+class Darkroom:
+    """Owns the sheets in development, and the projections that previews are made with."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._sheets: list[Sheet] = []
         self._projections: dict[str, Projection] = {}
+        self._most = _MAX_CHUNK
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._sheets
 
     def choose(self, lives: Sequence[Live]) -> list[Live]:
-        """The oldest, and others of its batch key as far as one piece of work reaches."""
-        if not lives:
+        """The oldest that is not in development yet, and others of its batch key."""
+        busy = {live.id for sheet in self._sheets for live in sheet.lives}
+        free = [live for live in lives if live.id not in busy]
+        if not free or len(self._sheets) > 1:
             return []
-        first = lives[0].request
+        first = free[0].request
         assert first.width is not None
         assert first.height is not None
-        most = max(1, min(_MAX_CHUNK, _CHUNK_PIXELS // (first.width * first.height)))
-        return [live for live in lives if live.key == lives[0].key][:most]
+        most = max(1, min(self._most, _CHUNK_PIXELS // (first.width * first.height)))
+        return [live for live in free if live.key == free[0].key][:most]
 
-    def develop(self, lane: Lane, lives: Sequence[Live]) -> list[Image | None]:
-        """None for latents that are not numbers any more: that request alone has failed."""
+    def begin(self, lane: Lane, lives: Sequence[Live]) -> None:
+        """Raises `OutOfMemoryError` where not even one picture in tiles fits."""
         latents = torch.cat([lane.latents(live.slot, live.tick) for live in lives])
-        is_sound = latents.isfinite().flatten(1).all(1)
-        pixels = lane.model.codec.decode(latents.nan_to_num(0.0)).cpu()
-        return [
-            to_picture(one) if sound else None
-            for one, sound in zip(pixels, is_sound.tolist(), strict=True)
-        ]
+        if self._stream is None:
+            self._sheets.append(self._develop(lane.model.codec, latents, lives))
+            return
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(self._stream):
+            # The allocator must not reuse them for a tick while this stream reads.
+            latents.record_stream(self._stream)
+            self._sheets.append(self._develop(lane.model.codec, latents, lives))
+
+    def collect(self, *, wait: bool) -> Sheet | None:
+        """The oldest sheet if it is done; `wait` for it when there is nothing else to do."""
+        if not self._sheets or not (wait or self._sheets[0].is_done):
+            return None
+        return self._sheets.pop(0)
 
     def preview(self, model: Model, latents: Tensor) -> Image:
         """A small picture of latents that are not finished."""
@@ -56,3 +109,40 @@ class Darkroom:
         if name not in self._projections:
             self._projections[name] = Projection(model.codec)
         return to_picture(self._projections[name].apply(latents)[0].cpu())
+
+    def _develop(self, codec: Codec, latents: Tensor, lives: Sequence[Live]) -> Sheet:
+        is_sound = latents.isfinite().flatten(1).all(1)
+        pixels = self._decode(codec, latents.nan_to_num(0.0))
+        if self._stream is None:
+            return Sheet(tuple(lives), pixels.cpu(), is_sound.cpu(), None)
+        host = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
+        sound = torch.empty(is_sound.shape, dtype=is_sound.dtype, pin_memory=True)
+        host.copy_(pixels, non_blocking=True)
+        sound.copy_(is_sound, non_blocking=True)
+        done = torch.cuda.Event()
+        done.record(self._stream)
+        return Sheet(tuple(lives), host, sound, done)
+
+    def _decode(self, codec: Codec, latents: Tensor) -> Tensor:
+        """In one pass; where memory runs out one by one, then in tiles."""
+        try:
+            return codec.decode(latents)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        release(self._device)
+        self._most = 1
+        log.warning("out of memory decoding %d pictures; going on one by one", len(latents))
+        return torch.cat([self._decode_alone(codec, one) for one in latents.split(1)])
+
+    def _decode_alone(self, codec: Codec, latents: Tensor) -> Tensor:
+        for is_tiled in (False, True):
+            try:
+                return codec.decode(latents, is_alone=True, is_tiled=is_tiled)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            release(self._device)
+        raise OutOfMemoryError(
+            "The picture is too big for this device's memory; ask for a smaller one."
+        )

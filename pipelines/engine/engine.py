@@ -36,6 +36,7 @@ from .device import choose_device, choose_dtype
 from .entrance import Entrance
 from .lane import Lane
 from .live import BatchKey, Live, Phase
+from .pace import Pace
 from .planner import Planner
 from .runner import Runner
 from .shelf import Shelf
@@ -44,6 +45,8 @@ from .stats import EngineStats
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from PIL.Image import Image
 
     from ..checkpoint import Adapter, Checkpoint
     from ..families.family import Model
@@ -91,7 +94,8 @@ class Engine:
         self._lanes: dict[BatchKey, Lane] = {}
         self._conditioner = Conditioner()
         self._entrance = Entrance(self._conditioner, self._lane, self._fail)
-        self._darkroom = Darkroom()
+        self._darkroom = Darkroom(self.device)
+        self._pace = Pace(self.device)
         self._max_live = max_live
         self._outbox: list[Event] = []
         self._next_id = 1
@@ -272,8 +276,8 @@ class Engine:
         plan = self._planner.plan(self._crowd.in_phase(Phase.DENOISING))
         if plan is None:
             return False
-        started = time.perf_counter()
         lane = self._lanes[plan.key]
+        self._pace.begin()
         try:
             lane.model.use_adapters(plan.key.loras, self._adapters)
             self._runner.run(lane, plan)
@@ -281,8 +285,10 @@ class Engine:
             for live in plan.lives:
                 self._fail(live, error)
             return True
-        seconds = time.perf_counter() - started
+        seconds = self._pace.end()
         self._planner.finish(plan, seconds)
+        if lane.forward_rows is not None:
+            self._planner.limit(plan.key, lane.forward_rows)
         self._ticks += 1
         self._last_tick = (plan.rows, plan.bucket, seconds)
         for live in plan.lives:
@@ -305,32 +311,30 @@ class Engine:
     def _develop(self) -> bool:
         """Finished latents become pictures, a few at a time."""
         lives = self._darkroom.choose(self._crowd.in_phase(Phase.DECODING))
-        if not lives:
-            return False
-        key = lives[0].key
-        assert key is not None
-        lane = self._lanes[key]
-        try:
-            pictures = self._darkroom.develop(lane, lives)
-        except Exception as error:
-            for live in lives:
-                self._fail(live, error)
-            return True
-        for live, picture in zip(lives, pictures, strict=True):
-            if picture is None:
-                self._fail(
-                    live,
-                    RequestFailedError(
-                        "The picture came out broken; try another seed, sampler or guidance."
-                    ),
-                )
-                continue
-            self._drop(live)
-            self._painted += 1
-            assert live.request.seed is not None
-            result = Result(picture, live.request.seed, live.request, _timings(live))
-            self._outbox.append(Finished(live.id, result))
+        if lives and lives[0].key is not None:
+            try:
+                self._darkroom.begin(self._lanes[lives[0].key], lives)
+            except Exception as error:
+                for live in lives:
+                    self._fail(live, error)
+        sheet = self._darkroom.collect(wait=not self._crowd.live_rows)
+        if sheet is None:
+            return bool(lives)
+        for live, picture in zip(sheet.lives, sheet.pictures(), strict=True):
+            if live.id in self._crowd:
+                self._finish(live, picture)
         return True
+
+    def _finish(self, live: Live, picture: Image | None) -> None:
+        if picture is None:
+            sentence = "The picture came out broken; try another seed, sampler or guidance."
+            self._fail(live, RequestFailedError(sentence))
+            return
+        self._drop(live)
+        self._painted += 1
+        assert live.request.seed is not None
+        result = Result(picture, live.request.seed, live.request, _timings(live))
+        self._outbox.append(Finished(live.id, result))
 
     # What it keeps.
 
@@ -353,15 +357,17 @@ class Engine:
         """A lane without requests is kept for the next one, but not many of them."""
         idle = [key for key, lane in self._lanes.items() if not lane.num_live]
         for key in idle[:-_KEPT_LANES]:
-            del self._lanes[key]
-            self._planner.forget(key)
+            self._close_lane(key)
 
     def _drop_stale_lanes(self) -> None:
         """Lanes of models that were unloaded would keep their weights alive."""
         for key in [key for key in self._lanes if not self._shelf.is_loaded(key.model)]:
-            del self._lanes[key]
-            self._planner.forget(key)
+            self._close_lane(key)
             self._conditioner.forget(key.model)
+
+    def _close_lane(self, key: BatchKey) -> None:
+        self._runner.forget(self._lanes.pop(key))
+        self._planner.forget(key)
 
     def _fail(self, live: Live, error: Exception) -> None:
         if not isinstance(error, PipelineError):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .live import BatchKey
 
 _FIRST_CAPACITY: Final = 8
-_SCRATCH: Final = 0
+SCRATCH: Final = 0
 """The slot of padding rows: always finite, never read for a picture."""
 
 
@@ -47,6 +47,8 @@ class Lane:
         self.model = model
         self._free: list[int] = []
         self.capacity = 0
+        self.forward_rows: int | None = None
+        """Of one forward pass, once the device has run out of memory at more."""
         device, channels = model.device, model.codec.channels
         size = (channels, key.height, key.width)
         self.history = torch.zeros(0, HISTORY, *size, device=device)
@@ -60,6 +62,10 @@ class Lane:
         """Mask and masked latents of a 9-channel model."""
         if model.checkpoint.task is Task.INPAINT:
             self.extra = torch.zeros(0, 1 + channels, key.height, key.width, device=device)
+
+    @property
+    def device(self) -> torch.device:
+        return self.history.device
 
     @property
     def num_live(self) -> int:
@@ -121,7 +127,7 @@ class Lane:
         if self.extra is not None:
             self.extra = _longer(self.extra, new)
         self.capacity = new
-        self._free.extend(reversed(range(max(old, _SCRATCH + 1), new)))
+        self._free.extend(reversed(range(max(old, SCRATCH + 1), new)))
 
 
 def _longer(tensor: Tensor, length: int) -> Tensor:

@@ -1,5 +1,9 @@
 """Colours straight from latents: a linear map that is fitted to a model's own decoder, once."""
 
+# torch's own annotations leave these open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final

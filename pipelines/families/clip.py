@@ -3,6 +3,10 @@
 Which layer a family takes and what it does with the pooled state is the family's business.
 """
 
+# torch's own annotations leave these open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

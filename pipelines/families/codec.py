@@ -64,13 +64,22 @@ class Codec:
         return (drawn - self._shift) * self._scaling
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor) -> Tensor:
-        """(n, channels, h, w) float32 -> (n, height, width, 3) uint8 on the device; NaN becomes 0."""
+    def decode(self, latents: Tensor, *, is_alone: bool = False, is_tiled: bool = False) -> Tensor:
+        """(n, channels, h, w) float32 -> (n, height, width, 3) uint8 on the device; NaN becomes 0.
+
+        Short of memory, `is_alone` really takes one picture at a time, `is_tiled` a part of it.
+        """
         count = len(latents)
-        if count == 1:
+        if count == 1 and not is_alone:
             latents = torch.cat([latents, latents])
-        unscaled = latents / self._scaling + self._shift
-        decoded = self.vae.decode(unscaled.to(self.vae.dtype), return_dict=False)[0][:count]
+        unscaled = (latents / self._scaling + self._shift).to(self.vae.dtype)
+        if is_tiled:
+            self.vae.enable_tiling()
+        try:
+            decoded = self.vae.decode(unscaled, return_dict=False)[0][:count]
+        finally:
+            if is_tiled:
+                self.vae.disable_tiling()
         pixels = (decoded.float() * 0.5 + 0.5).nan_to_num(0.0).clamp(0, 1)
         return (pixels * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 

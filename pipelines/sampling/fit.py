@@ -4,6 +4,10 @@ Every scheduler worth having is linear in (states, outputs, noise), so its mathe
 diffusers' own. Applying a table is `update`'s business.
 """
 
+# torch's own annotations leave these open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import copy
