@@ -16,6 +16,7 @@ from ..storage.quotas import Allowance, Period, Rule, Window
 from ..storage.retention import Retention
 from ..storage.storage import Storage
 from .errors import StartError
+from .metrics import serve
 from .pricing import CREDIT
 from .studio import Studio
 
@@ -63,6 +64,8 @@ async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
         heard.append(studio)
         resources.push_async_callback(studio.quiet)
         await resources.enter_async_context(pool)
+        studio.metrics.watch(lambda: pool.state, asyncio.get_running_loop())
+        await resources.enter_async_context(serve(studio.metrics, settings.logging.metrics_port))
         yield studio
         studio.close_doors()
 

@@ -25,6 +25,7 @@ from . import refusals
 from .ask import Ask
 from .errors import RefusedError
 from .judging import Judge
+from .metrics import Metrics
 from .pricing import price
 from .repaint import paste_back_png
 
@@ -102,6 +103,7 @@ class Studio:
         """The first one is the default."""
         self.broken_models = broken_models
         """Configured names that can't be loaded, and one sentence why."""
+        self.metrics = Metrics()
         self._is_closing = False
         self._judge = Judge(settings, checkpoints)
         self._runs: dict[int, _Run] = {}
@@ -212,6 +214,7 @@ class Studio:
 
     def heard(self, update: Update) -> None:
         """The pool's listener; on the event loop."""
+        self.metrics.heard(update)
         run = self._runs.get(int(update.key))
         if run is None:
             return

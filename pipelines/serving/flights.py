@@ -21,6 +21,8 @@ class Flight:
     course: Course
     """Its rest, for forecasts; kept up to date by `stepped`."""
     is_watched: bool
+    since: float
+    """When it was submitted, by the monotonic clock."""
     painted: set[int] = field(default_factory=set[int])
     steps_done: dict[int, int] = field(default_factory=dict[int, int])
     """Picture index -> steps, of those being painted now."""

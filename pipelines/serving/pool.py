@@ -176,6 +176,7 @@ class WorkerPool:
             loads,
             course(ticket, checkpoint.name, loads),
             ticket.wants_previews,
+            time.monotonic(),
         )
         waiting = self._outlook.waiting(ticket.key)
         # After this call has answered, so that nobody hears of a ticket before it was accepted.
@@ -389,7 +390,7 @@ class WorkerPool:
             case PictureBegan():
                 if not flight.has_begun:
                     flight.has_begun = True
-                    self._listen(Began(key))
+                    self._listen(Began(key, time.monotonic() - flight.since))
             case PicturePreviewed(index=index, image=image):
                 if flight.is_watched and not flight.is_cancelled:
                     self._listen(Previewed(key, index, image))

@@ -41,7 +41,10 @@ class WorkerState:
     memory_bytes: int
     device_memory_bytes: int
     ticks: int
-    """Since the pool began, over all restarts; so are the other counts."""
+    """Since the pool began, over all restarts; so are rows, seconds and restarts."""
+    rows: int
+    ticks_s: float
+    """Seconds spent in ticks."""
     rows_per_tick: float
     """Lately."""
     tick_s: float | None

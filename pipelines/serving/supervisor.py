@@ -65,6 +65,8 @@ class _Tally:
     """Counts over all its processes."""
 
     ticks: int = 0
+    rows: int = 0
+    ticks_s: float = 0.0
     restarts: int = 0
     memory_bytes: int = 0
     device_memory_bytes: int = 0
@@ -156,6 +158,8 @@ class Supervisor:
             memory_bytes=tally.memory_bytes,
             device_memory_bytes=tally.device_memory_bytes,
             ticks=tally.ticks,
+            rows=tally.rows,
+            ticks_s=tally.ticks_s,
             rows_per_tick=tally.rows_per_tick,
             tick_s=tally.tick_s,
             restarts=tally.restarts,
@@ -287,6 +291,8 @@ class Supervisor:
         self._tally.device_memory_bytes = report.device_memory_bytes
         for paced in report.paces:
             self._tally.ticks += paced.ticks
+            self._tally.rows += paced.rows
+            self._tally.ticks_s += paced.seconds
             self._tally.recent.append((paced.ticks, paced.rows, paced.seconds))
             pace = self.paces.setdefault(paced.model, Pace())
             pace.observe(paced.ticks, paced.weight, paced.seconds)

@@ -42,6 +42,8 @@ class Began:
     """Its first rows joined the batch."""
 
     key: str
+    waited_s: float = field(default=0.0, compare=False)
+    """Since it was submitted."""
 
 
 @dataclass(frozen=True, slots=True)

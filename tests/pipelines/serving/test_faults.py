@@ -32,7 +32,6 @@ from PIL import Image
 from .conftest import PATIENCE_S, Ear, strike, ticket
 
 if TYPE_CHECKING:
-
     from limner.pipelines.checkpoint import Checkpoint
     from limner.pipelines.serving.tickets import Ticket
 
@@ -161,7 +160,7 @@ async def test_draining_gives_back_what_has_not_ended(model: Checkpoint) -> None
         with pytest.raises(Exception, match="restarted"):
             pool.submit(ticket("late"))
         pool.submit(ticket("accepted just before"), is_recovered=True)
-    assert ear.of("waiting") == []
+    assert {type(update) for update in ear.of("waiting")} <= {Waiting}
 
 
 HOST = """

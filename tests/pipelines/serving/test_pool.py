@@ -177,10 +177,10 @@ async def test_what_does_not_fit_into_memory_breaks_and_the_rest_is_painted(
     pid = pool.state.workers[0].pid
     assert pid is not None
     before = resource.prlimit(pid, resource.RLIMIT_AS)
-    limit = psutil.Process(pid).memory_info().vms + 48 * 2**20
+    limit = psutil.Process(pid).memory_info().vms + 32 * 2**20
     resource.prlimit(pid, resource.RLIMIT_AS, (limit, before[1]))
     try:
-        huge = {"model": "roomy", "width": 256, "height": 256, "steps": 1}
+        huge = {"model": "roomy", "width": 192, "height": 192, "steps": 1}
         pool.submit(ticket("huge", seeds=(1, 2, 3, 4), **huge))
         pool.submit(ticket("fine"))
         broke, done = await ear.ends("huge", "fine")
