@@ -35,6 +35,15 @@ _MODERATOR = discord.Permissions(
     manage_messages=True, moderate_members=True, kick_members=True, view_audit_log=True
 )
 
+_IN_DIRECT_MESSAGES = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    embed_links=True,
+    attach_files=True,
+    read_message_history=True,
+    external_emojis=True,
+)
+
 
 class WallClock:
     """simcord's clock stands still until it is pushed; people at a page expect it to go."""
@@ -136,7 +145,14 @@ def _complete(event: str, payload: Mapping[str, Any], restricted: frozenset[str]
         channels = [cast("dict[str, Any]", payload)]
     elif event == "INTERACTION_CREATE":
         channels = [payload["channel"]]
-        cast("dict[str, Any]", payload)["attachment_size_limit"] = FILE_LIMIT_BYTES
+        guild_id = payload.get("guild_id", "0")
+        cast("dict[str, Any]", payload).update(
+            attachment_size_limit=FILE_LIMIT_BYTES,
+            # The bot was added to the server, not brought along by the user.
+            authorizing_integration_owners={"0": guild_id},
+        )
+        if guild_id == "0":
+            cast("dict[str, Any]", payload)["app_permissions"] = str(_IN_DIRECT_MESSAGES.value)
     for channel in channels:
         channel["nsfw"] = channel.get("id") in restricted
 

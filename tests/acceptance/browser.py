@@ -130,8 +130,9 @@ class Chat:
         """The first picture of the painting of this number, as it stands in the page."""
         message = self.paintings.nth(number)
         await message.wait_for(timeout=PAINT_S * 1000)
-        picture = message.locator("img.gallery-image").first
+        picture = message.locator("img.gallery-image[src]").first
         await picture.wait_for()
+        await picture.evaluate("it => it.decode()")
         return Image.open(io.BytesIO(await picture.screenshot()))
 
     async def paint_again(self, number: int) -> None:

@@ -65,9 +65,13 @@ class Commands(commands.Cog):
     @app_commands.command()
     async def where(self, interaction: discord.Interaction[Any]) -> None:
         channel = interaction.channel
-        assert isinstance(channel, discord.TextChannel)
+        is_restricted = isinstance(channel, discord.TextChannel) and channel.is_nsfw()
         limit = interaction.filesize_limit
-        await interaction.response.send_message(f"restricted={channel.is_nsfw()} limit={limit}")
+        can_post = interaction.app_permissions.attach_files
+        is_ours = interaction.is_guild_integration()
+        await interaction.response.send_message(
+            f"restricted={is_restricted} limit={limit} can_post={can_post} is_ours={is_ours}"
+        )
 
 
 class EaselBot(commands.Bot):
