@@ -13,6 +13,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
+import discord
+
 from ..pipelines.serving.updates import (
     Began,
     Broke,
@@ -53,6 +55,8 @@ _EDITS_PER_S = 10
 _OLD_CARD_S = 55 * 60
 """Edits to messages older than an hour are limited, so they become rare before that."""
 _OLD_CARD_INTERVAL_S = 60
+_SMALLEST_BYTES = 2048
+"""Pictures are not made smaller than this, whatever Discord says."""
 _CLOSING_PATIENCE_S = 5
 _RETRIES_S = (2, 5, 15, 60, 300, 900)
 """Waits between attempts while Discord can't be reached; after the last, the next start tries."""
@@ -259,11 +263,15 @@ class Delivery:
                 return
             except UNREACHABLE as error:
                 log.warning("job %d could not be told: %r", job.id, error)
-                await jobs.delivery_failed(job.id, repr(error))
+                is_final = isinstance(error, discord.HTTPException) and error.status == 400
+                await jobs.delivery_failed(job.id, repr(error), is_final=is_final)
+                if is_final:
+                    return
             else:
                 await jobs.told(job.id, message_id=posted.message_id, channel_id=posted.channel_id)
                 return
             telling.tried.set()
+            self._studio.metrics.delivery_retried()
             if wait_s is not None:
                 await asyncio.sleep(wait_s)
 
@@ -280,9 +288,11 @@ class Delivery:
                     return await self._poster.edit(origin, sheet) or here
                 return await self._poster.deliver(job, sheet)
             except TooLargeError:
-                if limit_bytes < 64 * 1024:
+                # Whatever the limit really is, the largest file was above it.
+                largest = max((len(file.data) for file in sheet.files), default=0)
+                limit_bytes = min(limit_bytes, largest * 3 // 4)
+                if limit_bytes < _SMALLEST_BYTES:
                     raise
-                limit_bytes //= 2
 
     async def _final(self, telling: _Telling, limit_bytes: int) -> Sheet:
         job, ask = telling.job, telling.ask

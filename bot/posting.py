@@ -7,6 +7,7 @@ permissions. What the card says, and when it is sent, is `delivery`'s.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -56,10 +57,12 @@ class Posted:
 
 
 class Poster:
-    """Knows the ways. Holds no state; a failed connection is the caller's to try again."""
+    """Knows the ways. A failed connection is the caller's to try again."""
 
     def __init__(self, bot: commands.Bot) -> None:
         self._bot = bot
+        self._expired: deque[int] = deque(maxlen=1024)
+        """Interactions whose token Discord refused: asking again only costs requests."""
 
     async def edit(self, origin: Origin, sheet: Sheet) -> Posted | None:
         """Edits the message that the origin names. None: it can't be edited any more.
@@ -104,6 +107,8 @@ class Poster:
         age_s = discord.utils.utcnow().timestamp() - origin.interaction_at
         if not origin.interaction_token or age_s > _TOKEN_LIVES_S:
             return False
+        if origin.interaction_id in self._expired:
+            return False
         webhook = discord.Webhook.partial(
             origin.application_id, origin.interaction_token, client=self._bot
         )
@@ -115,10 +120,11 @@ class Poster:
                 allowed_mentions=NO_MENTIONS,
             )
         except discord.HTTPException as error:
-            # Unknown messages come as NotFound too: the channel's own edit then says so again.
-            if error.code in _TOKEN_GONE or error.status in (401, 403, 404):
-                return False
-            raise
+            if error.code in _TOKEN_GONE or error.status == 401:
+                self._expired.append(origin.interaction_id)
+            elif error.status not in (403, 404):
+                raise
+            return False
         return True
 
     async def _edit_in_channel(self, origin: Origin, sheet: Sheet) -> bool:

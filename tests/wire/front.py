@@ -105,6 +105,9 @@ class Front:
                 world.violations.record(error.kind, where, f"{error} {notes}".strip())
             world.changes.notify()
             return content, Answer(error.body(), error.status), headers
+        except ConnectionResetError:
+            # A bot that stops in the middle of an upload; there is nobody to answer.
+            raise
         except Exception as error:
             world.violations.record(Kind.BROKEN_STAND_IN, where, repr(error))
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,41 +11,15 @@ from limner.bot.underlay import SUBTLE
 from limner.storage.records import JobStatus
 from PIL import Image
 
+from .cards import PATIENCE_S, is_done, job_id_of, menu_of, paint
 from .conftest import settled
 
 if TYPE_CHECKING:
     from limner.bot.studio import Studio
 
-    from tests.wire.entities import Message, User
-
     from .conftest import Place, StudioBot
 
-PATIENCE_S = 60.0
-"""With a loaded machine in mind; nothing waits for it to pass."""
-
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-def is_done(message: Message) -> bool:
-    return bool(message.gallery) and "Paint again" in message.buttons
-
-
-async def paint(place: Place, user: User | None = None, **options: object) -> Message:
-    """The finished card of a command."""
-    options = {"prompt": "a red heart", "seed": 7} | options
-    reply = await place.wire.slash(user or place.alice, place.channel, "imagine", **options)  # type: ignore[arg-type]
-    return await reply.message(is_done, timeout_s=PATIENCE_S)
-
-
-def menu_of(message: Message, index: int = 0) -> str:
-    """The custom id of a picture's menu."""
-    return [c["custom_id"] for c in message.walk() if c["type"] == 3][index]
-
-
-def job_id_of(message: Message) -> int:
-    match = re.search(r"#(\d+)", message.text)
-    assert match is not None
-    return int(match[1])
 
 
 async def test_a_command_becomes_a_card_with_its_picture(
@@ -194,7 +167,7 @@ async def test_delete_is_for_the_owner_and_for_moderators(
         assert not message.is_deleted
         await settled()
         await place.wire.click(who, message, "Delete")
-        await place.wire.until(lambda: message.is_deleted, "the card's deletion")
+        await place.wire.until(lambda card=message: card.is_deleted, "the card's deletion")
         pictures = await studio.storage.images.of_job(job_id_of(message))
         assert all(picture.is_deleted for picture in pictures)
 

@@ -1,0 +1,45 @@
+"""What a test does with cards: has one painted, reads it, presses it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.wire.entities import Message, User
+    from tests.wire.replies import Reply
+
+    from .conftest import Place
+
+PATIENCE_S = 60.0
+"""With a loaded machine in mind; nothing waits for it to pass."""
+
+
+def is_done(message: Message) -> bool:
+    return bool(message.gallery) and "Paint again" in message.buttons
+
+
+async def done(reply: Reply) -> Message:
+    """The finished card that an interaction is answered with."""
+    return await reply.message(is_done, timeout_s=PATIENCE_S)
+
+
+async def ask(place: Place, user: User | None = None, **options: object) -> Reply:
+    options = {"prompt": "a red heart", "seed": 7} | options
+    return await place.wire.slash(user or place.alice, place.channel, "imagine", **options)  # type: ignore[arg-type]
+
+
+async def paint(place: Place, user: User | None = None, **options: object) -> Message:
+    """The finished card of a command."""
+    return await done(await ask(place, user, **options))
+
+
+def menu_of(message: Message, index: int = 0) -> str:
+    """The custom id of a picture's menu."""
+    return [c["custom_id"] for c in message.walk() if c["type"] == 3][index]
+
+
+def job_id_of(message: Message) -> int:
+    match = re.search(r"#(\d+)$", message.text, re.MULTILINE)
+    assert match is not None, message.text
+    return int(match[1])
