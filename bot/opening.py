@@ -51,8 +51,8 @@ async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
                 bot_rule=_bot_rule(settings),
             )
         )
-        # Nothing is accepted yet, so whatever belongs to nothing is left over from an earlier life.
-        await storage.sweep(grace_s=0)
+        # With its usual grace: previews and questions of before a restart can still be answered.
+        await storage.sweep()
         heard: list[Studio] = []
 
         def listen(update: Update) -> None:
