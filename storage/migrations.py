@@ -100,8 +100,8 @@ def split(script: str) -> Iterator[str]:
     """One statement after the other; a trigger's inner semicolons don't end it."""
     # sqlite3's own executescript commits first, which would tear a migration in two.
     statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
+    for part in script.split(";")[:-1]:
+        statement += part + ";"
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""

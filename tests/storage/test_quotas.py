@@ -145,7 +145,7 @@ def standings(draw: st.DrawFn) -> Standing:
 asks = st.builds(Ask, st.integers(0, 25), st.integers(1, 4), st.integers(0, 4))
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(asks, standings())
 def test_the_decision_is_the_one_of_a_plain_reference(ask: Ask, standing: Standing) -> None:
     decision = decide(ask, standing, NOW)
@@ -170,7 +170,7 @@ def test_the_decision_is_the_one_of_a_plain_reference(ask: Ask, standing: Standi
         assert decision.left == (None if told_left is None else told_left - ask.cost)
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(asks, standings())
 def test_the_time_it_tells_is_the_first_at_which_the_same_is_allowed(
     ask: Ask, standing: Standing
@@ -203,7 +203,7 @@ def _budget_of(standing: Standing) -> list[tuple[Period, tuple[Spent, ...]]]:
     return [] if budget is None else [(budget.period, standing.budget_spent)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(asks, standings())
 def test_grants_pay_exactly_what_the_allowance_lacks_and_the_soonest_to_expire_first(
     ask: Ask, standing: Standing
