@@ -11,6 +11,7 @@ from .clock import Clock
 from .entities import COMPONENTS_V2, Channel, ChannelType, User
 from .errors import ApiError
 from .permissions import EVERYTHING, Permission
+from .violations import Kind
 from .world import World
 
 CALLBACK = ("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
@@ -132,6 +133,15 @@ def test_every_published_operation_can_be_found_by_a_path() -> None:
         ([row(select(2), button())], True),
         ([row(select(2) | {"options": [{"label": "a", "value": "a"}] * 2})], True),
         ([button()], False),
+        (
+            [
+                row(
+                    select(2)
+                    | {"options": [{"label": n, "value": n, "default": True} for n in "ab"]}
+                )
+            ],
+            True,
+        ),
         ([row(button(custom_id=str(n))) for n in range(6)], False),
         ([text("x") | {"id": 3}, text("y") | {"id": 3}], True),
     ],
@@ -140,6 +150,12 @@ def test_components_that_are_refused(components: list[Json], is_v2: bool) -> Non
     with pytest.raises(ApiError) as refused:
         component_rules.check_message_components(components, is_v2=is_v2)
     assert refused.value.code == 50035
+
+
+def test_newer_components_need_their_flag() -> None:
+    with pytest.raises(ApiError) as refused:
+        component_rules.check_message_components([text("x")], is_v2=False)
+    assert refused.value.kind is Kind.COMPONENTS_V2
 
 
 def test_components_at_their_limits_pass() -> None:
@@ -192,6 +208,12 @@ def option(**changes: Any) -> Json:
         {"name": "two words", "description": "d"},
         {"name": "imagine"},
         {"name": "vary", "type": 3, "description": "d"},
+        {"name": "vary", "type": 3, "options": [option()]},
+        {
+            "name": "x",
+            "description": "d",
+            "options": [option(choices=[{"name": n, "value": "v"} for n in "ab"])],
+        },
         {"name": "x", "description": "d", "options": [option(), option(name="m", required=True)]},
         {"name": "x", "description": "d", "options": [option(), option()]},
         {"name": "x", "description": "d", "options": [option(type=1, name="s"), option()]},

@@ -99,6 +99,9 @@ async def test_parts_and_their_entries(wire: Wire) -> None:
         )
         for payload in payloads:
             assert await client.refused(Kind.ATTACHMENT, payload, one) == (400, 50035)
+        text = [{"type": 10, "content": "and nothing shows the file"}]
+        hidden = {"flags": 1 << 15, "components": text}
+        assert await client.refused(Kind.ATTACHMENT, hidden, one) == (400, 50035)
         same = {"files[0]": ("a.png", b"1"), "files[1]": ("a.png", b"2")}
         shown = {"embeds": [{"image": {"url": "attachment://a.png"}}]}
         assert await client.refused(Kind.ATTACHMENT, shown, same) == (400, 50035)
