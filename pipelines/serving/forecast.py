@@ -35,8 +35,8 @@ class Lane:
     courses: tuple[Course, ...]
     max_rows: int
     models: frozenset[str]
-    tick_s: Callable[[str, float], float]
-    """(model, row weight) -> seconds."""
+    round_s: Callable[[str, float], float]
+    """(model, row weight) -> seconds until all of the model's rows have advanced once."""
     ready_in_s: float = 0.0
 
 
@@ -74,7 +74,7 @@ class _Track:
         weights: dict[str, float] = {}
         for one in self.live:
             weights[one.model] = weights.get(one.model, 0.0) + one.weight
-        return sum(self.lane.tick_s(model, weight) for model, weight in weights.items())
+        return sum(self.lane.round_s(model, weight) for model, weight in weights.items())
 
     def finish_next(self) -> None:
         """Plays until the next ticket leaves."""

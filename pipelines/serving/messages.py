@@ -114,8 +114,10 @@ class Paced:
     model: str
     ticks: int
     rows: int
-    """Summed over the ticks; so is `weight`."""
+    """That advanced, summed over the ticks; so are the weights."""
     weight: float
+    live_weight: float
+    """Of all that could have advanced: a tick takes only one batch key, and only so many rows."""
     seconds: float
 
 

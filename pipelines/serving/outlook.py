@@ -80,7 +80,7 @@ class Outlook:
         weights: dict[str, float] = {}
         for other in worker.flights.values():
             weights[other.model] = weights.get(other.model, 0.0) + other.course.weight
-        round_s = sum(worker.tick_s(model, weight) for model, weight in weights.items())
+        round_s = sum(worker.round_s(model, weight) for model, weight in weights.items())
         return round_s * flight.course.left if round_s else None
 
     def _is_measured(self) -> bool:

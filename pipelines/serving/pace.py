@@ -1,4 +1,7 @@
-"""How fast a worker is, measured: seconds a tick as a straight line over the rows in it.
+"""How fast a worker is, measured: seconds a round as a straight line over the rows alive.
+
+In a round every live row advances once; that is a tick or several, since a tick takes only one
+batch key and only so many rows.
 
 What the seconds are needed for is forecast's.
 """
@@ -25,10 +28,12 @@ class Pace:
     def is_measured(self) -> bool:
         return self._nn > 0
 
-    def observe(self, ticks: int, weight: float, seconds: float) -> None:
-        """`ticks` ticks with summed row weight `weight` took `seconds`, whatever filled them."""
-        if ticks <= 0:
+    def observe(self, ticks: int, weight: float, live_weight: float, seconds: float) -> None:
+        """`ticks` ticks took `seconds`; the weights of the rows in them, and alive, are summed."""
+        if ticks <= 0 or weight <= 0:
             return
+        seconds *= max(1.0, live_weight / weight)
+        weight = max(weight, live_weight)
         # A report of k ticks carries k times the evidence of one: its sums, over sqrt(k).
         self._nn = self._nn * _KEPT + ticks
         self._nw = self._nw * _KEPT + weight
@@ -36,8 +41,8 @@ class Pace:
         self._ns = self._ns * _KEPT + seconds
         self._ws = self._ws * _KEPT + weight * seconds / ticks
 
-    def tick_s(self, weight: float) -> float:
-        """Seconds of a tick whose rows weigh this much; 0 before anything was measured."""
+    def round_s(self, weight: float) -> float:
+        """Seconds until rows that weigh this much have advanced once; 0 before measurements."""
         if not self.is_measured:
             return 0.0
         spread = self._nn * self._ww - self._nw * self._nw

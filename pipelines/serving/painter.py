@@ -108,6 +108,8 @@ class Painter:
         self._sender = sender
         self._press = Press(sender, _version())
         self._works: dict[int, _Work] = {}
+        self._denoising: dict[int, _Work] = {}
+        """Those whose rows take part in ticks."""
         self._ids: dict[str, set[int]] = {}
         self._max_rows = max_rows
         self._loading = ""
@@ -187,8 +189,12 @@ class Painter:
                 model,
                 sum(work.load.rows for work, _ in moved),
                 sum(work.load.weight for work, _ in moved),
+                sum(w.load.weight for w in self._denoising.values() if w.checkpoint.name == model),
                 [stepped for _, stepped in moved],
             )
+        for event in events:
+            if isinstance(event, Progress) and event.step >= event.steps:
+                self._denoising.pop(event.request_id, None)
         if (ticked := self._stopwatch.report(is_last=self._engine.is_idle)) is not None:
             self._sender.send(ticked)
         for event in events:
@@ -200,6 +206,7 @@ class Painter:
             return
         match event:
             case Started():
+                self._denoising[event.request_id] = work
                 self._loaded(work.checkpoint.name)
                 self._sender.send(PictureBegan(work.key, work.index))
             case Preview(image=image):
@@ -240,6 +247,7 @@ class Painter:
 
     def _forget(self, request_id: int) -> None:
         work = self._works.pop(request_id)
+        self._denoising.pop(request_id, None)
         ids = self._ids[work.key]
         ids.discard(request_id)
         if not ids:

@@ -31,15 +31,18 @@ class Stopwatch:
         """Work begins after idleness, which is nobody's tick."""
         self._since = time.perf_counter()
 
-    def tick(self, model: str, rows: int, weight: float, steps: list[Stepped]) -> None:
+    def tick(
+        self, model: str, rows: int, weight: float, live_weight: float, steps: list[Stepped]
+    ) -> None:
         """One tick of a model is over."""
         now = time.perf_counter()
-        before = self._paces.get(model) or Paced(model, 0, 0, 0.0, 0.0)
+        before = self._paces.get(model) or Paced(model, 0, 0, 0.0, 0.0, 0.0)
         self._paces[model] = Paced(
             model,
             before.ticks + 1,
             before.rows + rows,
             before.weight + weight,
+            before.live_weight + live_weight,
             before.seconds + now - self._since,
         )
         self._since = now

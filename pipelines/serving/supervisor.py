@@ -171,14 +171,14 @@ class Supervisor:
             courses=tuple(f.course for f in self.flights.values() if f.course.left > 0),
             max_rows=self.max_rows,
             models=self.models or frozenset(m.name for m in self._config.models),
-            tick_s=self.tick_s,
+            round_s=self.round_s,
             ready_in_s=ready_in_s,
         )
 
-    def tick_s(self, model: str, weight: float) -> float:
-        """Measured on this worker; 0 before."""
+    def round_s(self, model: str, weight: float) -> float:
+        """Until all rows of a model have advanced once, measured on this worker; 0 before."""
         pace = self.paces.get(model)
-        return pace.tick_s(weight) if pace else 0.0
+        return pace.round_s(weight) if pace else 0.0
 
     def start(self) -> None:
         """Starts the process; what follows is told to the keeper."""
@@ -295,7 +295,7 @@ class Supervisor:
             self._tally.ticks_s += paced.seconds
             self._tally.recent.append((paced.ticks, paced.rows, paced.seconds))
             pace = self.paces.setdefault(paced.model, Pace())
-            pace.observe(paced.ticks, paced.weight, paced.seconds)
+            pace.observe(paced.ticks, paced.weight, paced.live_weight, paced.seconds)
 
     def _say_broken(self, name: str, sentence: str) -> None:
         if self.broken_models.get(name) != sentence:

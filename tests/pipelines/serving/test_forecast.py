@@ -76,23 +76,31 @@ def test_the_pace_finds_the_line_through_noisy_ticks() -> None:
     for _ in range(300):
         ticks, weight = chance.randint(1, 5), chance.randint(2, 32)
         seconds = ticks * (0.02 + 0.007 * weight) * chance.uniform(0.9, 1.1)
-        pace.observe(ticks, ticks * weight, seconds)
+        pace.observe(ticks, ticks * weight, ticks * weight, seconds)
     for weight in (2, 16, 32):
-        assert pace.tick_s(weight) == pytest.approx(0.02 + 0.007 * weight, rel=0.05)
+        assert pace.round_s(weight) == pytest.approx(0.02 + 0.007 * weight, rel=0.05)
+
+
+def test_rows_that_do_not_fit_into_one_tick_make_the_round_longer() -> None:
+    pace = Pace()
+    for live in (8, 16, 32, 40):
+        # Ticks of at most 16 rows, 0.16 s each.
+        pace.observe(10, 10 * min(live, 16), 10 * live, 10 * 0.01 * min(live, 16))
+    assert pace.round_s(32) == pytest.approx(0.32, rel=0.01)
 
 
 def test_the_pace_follows_a_change() -> None:
     pace = Pace()
     for tick in (0.1, 0.3):
         for _ in range(400):
-            pace.observe(1, 8, tick)
-    assert pace.tick_s(8) == pytest.approx(0.3, rel=0.01)
+            pace.observe(1, 8, 8, tick)
+    assert pace.round_s(8) == pytest.approx(0.3, rel=0.01)
 
 
 def test_the_pace_of_nothing_is_unknown_and_never_negative() -> None:
     pace = Pace()
     assert not pace.is_measured
-    assert pace.tick_s(4) == 0.0
-    pace.observe(1, 2, 0.9)
-    pace.observe(1, 32, 0.1)
-    assert pace.tick_s(64) > 0
+    assert pace.round_s(4) == 0.0
+    pace.observe(1, 2, 2, 0.9)
+    pace.observe(1, 32, 32, 0.1)
+    assert pace.round_s(64) > 0
