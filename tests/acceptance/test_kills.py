@@ -1,4 +1,4 @@
-"""Worker and bot killed under load: every accepted job ends once, credits add up, nothing is left."""
+"""Worker and bot killed under load: every job ends once, credits add up, nothing is left."""
 
 from __future__ import annotations
 
