@@ -1,4 +1,4 @@
-"""What the journeys about pictures share: a bot with all three commands, and how far pictures are apart."""
+"""What the journeys about pictures share: a bot with all commands, and pictures compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.wire.entities import Channel, Message, User
 
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 """With a loaded machine in mind; nothing waits for it to pass."""
 
 

@@ -15,6 +15,7 @@ from limner.bot.drafts import Touch
 from PIL import Image
 
 from tests.bot.odd_pictures import saved, scene, see_through
+from tests.wire.offers import NotOffered
 
 from .conftest import settled
 from .pictures import (
@@ -129,7 +130,7 @@ async def test_picture_and_mask_are_previewed_and_then_painted(
     assert "credit" in message.text
     look = shown(message)
     assert look.size == SIZE
-    assert np.abs(array(look)[:, 60:] - array(SCENE)[:, 60:]).max() < 40
+    assert np.abs(array(look)[:, 60:] - array(SCENE)[:, 60:]).mean() < 5
     assert np.abs(array(look)[:, :40] - array(SCENE)[:, :40]).mean() > 20
     # Nothing was spent by looking.
     assert await studio.storage.jobs.counts() == counts
@@ -238,12 +239,10 @@ async def test_paint_pressed_twice_paints_once(
     assert sum((await studio.storage.jobs.counts()).values()) == before + 1
 
 
-async def test_somebody_elses_press_is_refused(place: Place, bot: PictureBot) -> None:
+async def test_nobody_else_even_sees_the_preview(place: Place, bot: PictureBot) -> None:
     message = await preview(place, area="left half")
-    reply = await place.wire.click(place.bob, message, "Paint")
-    told = await reply.followup()
-    assert told.is_ephemeral
-    assert f"<@{place.alice.id}>" in told.text
+    with pytest.raises(NotOffered):
+        await place.wire.click(place.bob, message, "Paint")
     assert place.channel.timeline == []
 
 
@@ -291,7 +290,7 @@ async def test_one_of_our_own_is_inpainted_by_its_number_and_remembers_its_words
     (picture,) = await studio.storage.images.of_job(job_id_of(first))
     assert ask.parent_picture_id == picture.id
     before = Image.open(io.BytesIO(await studio.storage.images.read(picture.sha256)))
-    assert (array(shown(card))[50:] == array(before)[50:]).all()
+    assert (array(shown(card))[66:] == array(before)[66:]).all()
     # And what was inpainted can be varied and painted exactly again.
     await settled()
     reply = await place.wire.slash(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-MINE = ("mine.png", saved(scene(size=(64, 64)), "PNG"))
+MINE = ("mine.png", saved(scene(size=(128, 128)), "PNG"))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -57,21 +57,16 @@ async def vary(place: Place, **options: object) -> Message:
     )
 
 
-async def test_an_attached_picture_is_varied_and_the_distance_grows_with_strength(
-    place: Place, bot: PictureBot, studio: Studio
-) -> None:
-    source = scene(size=(64, 64))
-    apart: list[float] = []
-    # Steps enough that a strength is not rounded away.
-    for strength in (0.1, 0.4, 1.0):
-        card = await vary(place, picture=MINE, strength=strength, prompt="a red heart --steps 10")
-        apart.append(distance(shown(card), source))
-        assert f"strength {strength:g}" in card.text
-        assert "Variation" in card.text
-    assert apart == sorted(apart)
-    assert apart[0] < 0.8 * apart[-1], apart
-    ask = await ask_of(studio, card)
-    assert (ask.kind, ask.width, ask.height) == (Kind.VARIATION, 64, 64)
+async def test_an_attached_picture_is_varied(place: Place, bot: PictureBot, studio: Studio) -> None:
+    cards = [
+        await vary(place, picture=MINE, strength=strength, prompt="a red heart")
+        for strength in (0.4, 1.0)
+    ]
+    assert "strength 0.4" in cards[0].text
+    assert "Variation" in cards[0].text
+    assert distance(*map(shown, cards)) > 1
+    ask = await ask_of(studio, cards[0])
+    assert (ask.kind, ask.width, ask.height) == (Kind.VARIATION, 128, 128)
 
 
 async def test_a_picture_without_words_is_varied_a_little(
@@ -116,7 +111,8 @@ async def test_a_picture_of_ones_own_is_varied_by_its_number(
     card = await vary(place, source=form.format(job=job_id_of(first)))
     ask = await ask_of(studio, card)
     assert (ask.prompt, ask.negative_prompt, ask.steps) == ("a red heart", "fog", 2)
-    assert ask.seed == 3
+    # A little of two steps is at least one of them.
+    assert (ask.seed, ask.strength) == (3, 0.5)
     job = await studio.storage.jobs.get(job_id_of(first))
     pictures = await studio.storage.images.of_job(job.id)
     assert ask.parent_picture_id == pictures[1].id
@@ -227,7 +223,7 @@ async def test_anybodys_posted_picture_is_varied_from_its_menu(
     modal = await (await place.wire.menu(place.bob, "Vary", posted)).modal()
     fields = {c["component"]["custom_id"]: c["component"] for c in modal.form["components"]}
     assert [option["label"] for option in fields["which"]["options"]] == [
-        "1. mine.png · 64×64",
+        "1. mine.png · 128×128",
         "2. two.webp · 64×48",
     ]
     reply = await place.wire.submit(
