@@ -25,6 +25,8 @@ REQUEST_BYTES = 25 * 1024 * 1024
 _ENVELOPE_BYTES = 256 * 1024
 """Kept free in a request for everything that is not a file."""
 MAX_FILES = 10
+_LOSSLESS_SHARE = 0.5
+"""Lossless WebP is seldom smaller than this beside PNG, and slow to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,12 @@ class Named:
         return discord.File(io.BytesIO(self.data), self.name)
 
 
-async def fit(pictures: Sequence[Named], limit_bytes: int) -> list[Named]:
+async def fit(
+    pictures: Sequence[Named], limit_bytes: int, *, request_bytes: int = REQUEST_BYTES
+) -> list[Named]:
     """Each within the limit for one file, together within that for one request."""
     pictures = pictures[:MAX_FILES]
-    share = (REQUEST_BYTES - _ENVELOPE_BYTES) // max(1, len(pictures))
+    share = (request_bytes - _ENVELOPE_BYTES) // max(1, len(pictures))
     return [await fit_one(picture, min(limit_bytes, share)) for picture in pictures]
 
 
@@ -62,16 +66,18 @@ def _reencoded(picture: Named, limit_bytes: int) -> Named:
     with Image.open(io.BytesIO(picture.data)) as opened:
         image = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
     attempt = picture
-    for suffix, data in _attempts(image):
+    is_near = limit_bytes > _LOSSLESS_SHARE * len(picture.data)
+    for suffix, data in _attempts(image, is_near=is_near):
         attempt = Named(f"{stem}.{suffix}", data, picture.is_spoiler)
         if len(data) <= limit_bytes:
             break
     return attempt
 
 
-def _attempts(image: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """Ever smaller files; lossless first, because most pictures are small."""
-    yield "webp", _encoded(image, "WEBP", lossless=True)
+def _attempts(image: Image.Image, *, is_near: bool) -> Iterator[tuple[str, bytes]]:
+    """Ever smaller files; lossless first, where the original is not much too large."""
+    if is_near:
+        yield "webp", _encoded(image, "WEBP", lossless=True)
     flat = image.convert("RGB")
     while True:
         for quality in (95, 85, 70):
