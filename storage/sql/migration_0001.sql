@@ -51,7 +51,6 @@ CREATE INDEX jobs_unfinished ON jobs (user_id, guild_id) WHERE status IN ('queue
 CREATE INDEX jobs_untold ON jobs (id)
     WHERE status IN ('stored', 'failed', 'cancelled') AND told_at IS NULL AND gave_up_at IS NULL;
 CREATE INDEX jobs_by_user ON jobs (user_id, guild_id, id);
-CREATE INDEX jobs_by_guild ON jobs (guild_id, id);
 CREATE INDEX jobs_by_message ON jobs (message_id) WHERE message_id != 0;
 CREATE INDEX jobs_by_parent ON jobs (parent_picture_id) WHERE parent_picture_id IS NOT NULL;
 CREATE INDEX jobs_by_end ON jobs (ended_at) WHERE ended_at IS NOT NULL;

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,13 +15,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from limner.storage import JobStatus, Storage
+from limner.storage.database import translating
 from limner.storage.errors import (
     CorruptDatabaseError,
     DatabaseLockedError,
+    DiskError,
     DiskFullError,
     FolderInUseError,
     NewerDatabaseError,
+    ReadOnlyFolderError,
+    StorageError,
 )
+from limner.storage.folder import Folder, translated
 
 from .makers import NOON, Clock, ask, bring_to, painted
 
@@ -137,6 +144,45 @@ def test_a_database_that_finds_no_room_survives_and_goes_on(tmp_path: Path) -> N
 def test_a_picture_that_finds_no_room_leaves_its_job_running(tmp_path: Path) -> None:
     said = child("starve_pictures", tmp_path, 2_000_000)
     assert said == ["full", "running", "stored", "sound True"]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "statement", "expected"),
+    [
+        ("max_page_count = 3", "INSERT INTO t VALUES (zeroblob(100000))", DiskFullError),
+        ("query_only = ON", "INSERT INTO t VALUES (1)", ReadOnlyFolderError),
+        ("user_version = 1", "SELECT * FROM nowhere", StorageError),
+    ],
+)
+def test_what_sqlite_says_becomes_one_of_our_sentences(
+    tmp_path: Path, pragma: str, statement: str, expected: type[Exception]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "limner.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (value)")
+        connection.execute(f"PRAGMA {pragma}")
+        with pytest.raises(expected) as refusal, translating(Folder(tmp_path)):
+            connection.execute(statement)
+    assert type(refusal.value) is expected
+    assert isinstance(refusal.value.__cause__, sqlite3.Error)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOSPC, DiskFullError),
+        (errno.EDQUOT, DiskFullError),
+        (errno.EFBIG, DiskFullError),
+        (errno.EROFS, ReadOnlyFolderError),
+        (errno.EACCES, ReadOnlyFolderError),
+        (errno.EIO, DiskError),
+    ],
+)
+def test_what_the_system_says_of_a_file_becomes_one_of_our_sentences(
+    number: int, expected: type[Exception]
+) -> None:
+    error = translated(OSError(number, os.strerror(number)), Path("/data"))
+    assert type(error) is expected
+    assert str(error).count(".") == 1
 
 
 async def test_too_little_room_is_said_before_anything_is_painted(storage: Storage) -> None:
