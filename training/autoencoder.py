@@ -13,19 +13,14 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from diffusers import AutoencoderKL
 from diffusers.training_utils import EMAModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from .budget import (
-    CHECKPOINT_EVERY_S,
-    Budget,
-    Journal,
-    load_checkpoint,
-    save_checkpoint,
-    save_sheet,
-)
+from .budget import CHECKPOINT_EVERY_S, Budget, agreed_progress, load_checkpoint, save_checkpoint
 from .data import on_background, read_manifest
+from .journal import Journal
+from .sheets import save_sheet
 from .workspace import Workspace, stage_parser
 
 # The bottleneck collapses to the prior for good if the KL pulls before the decoder listens (Adam
@@ -35,12 +30,15 @@ KL_WEIGHT = 1e-6
 KL_FROM_STEP = 300
 # The first part of the budget sees pictures at half size: four times as many a second, and denser
 # in content.
-HALF_SIZE_UNTIL = 0.6
+HALF_SIZE_UNTIL = 0.8
 # Keeps the decoder calm about the denoiser's small errors.
 LATENT_NOISE = 0.03
+EMA_DECAY = 0.99
+LOOK_EVERY_S = 300.0
 FIRST_LOG_VARIANCE = -5.0
-EDGE_WEIGHT = 0.7
-PATCH_WEIGHT = 1.5
+EDGE_WEIGHT = 0.6
+COLOUR_WEIGHT = 1.5
+THUMBNAIL_WEIGHT = 1.0
 
 
 def build() -> AutoencoderKL:
@@ -76,17 +74,46 @@ def edges(x: Tensor, step: int) -> tuple[Tensor, Tensor]:
     return x[..., step:] - x[..., :-step], x[..., step:, :] - x[..., :-step, :]
 
 
+def opponents(x: Tensor) -> Tensor:
+    """Red against green and yellow against blue: what is left of a colour without its lightness."""
+    red, green, blue = x.unbind(1)
+    return torch.stack([red - green, (red + green) / 2 - blue], 1)
+
+
 def picture_loss(painted: Tensor, target: Tensor) -> Tensor:
-    """L1 on pixels, on differences at two distances (sharp outlines) and on patch means (true
-    colours)."""
+    """L1 on pixels, on differences at two distances (sharp outlines) and on hues (true colours).
+
+    Without the last a short run spends its four channels on outlines and one axis of colour.
+    """
     loss = functional.l1_loss(painted, target) + 0.5 * functional.mse_loss(painted, target)
-    loss = loss + PATCH_WEIGHT * functional.l1_loss(
-        functional.avg_pool2d(painted, 8), functional.avg_pool2d(target, 8)
+    loss = loss + COLOUR_WEIGHT * functional.l1_loss(
+        functional.avg_pool2d(opponents(painted), 4), functional.avg_pool2d(opponents(target), 4)
     )
     for step in (1, 3):
         for got, wanted in zip(edges(painted, step), edges(target, step), strict=True):
             loss = loss + EDGE_WEIGHT * 0.25 * functional.l1_loss(got, wanted)
     return loss
+
+
+class Reconstruction(nn.Module):
+    """The whole way of a picture through the bottleneck, as one call that processes can share."""
+
+    def __init__(self, model: AutoencoderKL) -> None:
+        super().__init__()
+        self.model = model
+        # Reads a thumbnail straight off the latents, so that their channels hold all three axes
+        # of colour from the start; without it a short run finds only two. It is not shipped.
+        self.thumbnail = nn.Conv2d(model.config["latent_channels"], 3, 1)
+
+    def forward(self, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The painted picture, the mean KL of its latents, and the thumbnail's error."""
+        posterior = self.model.encode(target).latent_dist
+        latents = posterior.sample()
+        noise = LATENT_NOISE * posterior.mean.detach().std() * torch.randn_like(latents)
+        painted = self.model.decode(latents + noise).sample
+        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        small = functional.avg_pool2d(target, target.shape[-1] // latents.shape[-1])
+        return painted, kl, functional.l1_loss(self.thumbnail(latents).float(), small)
 
 
 def draw_batch(
@@ -135,11 +162,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--max-steps", type=int, default=10**9)
+    parser.add_argument(
+        "--decoder-only", action="store_true", help="after stage 4: the latents stay as they are"
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     set_seed(options.seed)
     workspace = Workspace(options.root)
-    folder = workspace.run("autoencoder")
+    folder = workspace.run("decoder" if options.decoder_only else "autoencoder")
     accelerator = Accelerator(mixed_precision="bf16", cpu=not torch.cuda.is_available())
 
     rows = read_manifest(workspace)
@@ -149,84 +179,92 @@ def main(argv: list[str] | None = None) -> None:
     held_out = [i for i, row in enumerate(rows) if row.held_out and row.natural][:96]
     held_out_pictures = np.stack([on_background(np.asarray(pictures[i])) for i in held_out])
 
-    model = build().to(accelerator.device, memory_format=torch.channels_last)
+    model = build()
+    if options.decoder_only:
+        model = AutoencoderKL.from_pretrained(workspace.run("latents") / "autoencoder")
+        model.encoder.requires_grad_(False)
+        model.quant_conv.requires_grad_(False)
+    model = model.to(accelerator.device, memory_format=torch.channels_last)
+    reconstruction = Reconstruction(model).to(accelerator.device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4
+        [p for p in reconstruction.parameters() if p.requires_grad],
+        options.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=1e-4,
     )
-    ema = EMAModel(model.parameters(), decay=0.998)
+    ema = EMAModel(model.parameters(), decay=EMA_DECAY)
     step, spent_s = 0, 0.0
     if state := load_checkpoint(folder / "checkpoint.pt"):
-        model.load_state_dict(state["model"])
+        reconstruction.load_state_dict(state["reconstruction"])
         optimizer.load_state_dict(state["optimizer"])
         ema.load_state_dict(state["ema"])
+        ema.decay = EMA_DECAY
         step, spent_s = state["step"], state["spent_s"]
     budget, journal = Budget(options.minutes, spent_s), Journal(folder)
-    rng = np.random.default_rng(options.seed + step)
+    rng = np.random.default_rng([options.seed, step, accelerator.process_index])
+    network, optimizer = accelerator.prepare(reconstruction, optimizer)
+    first = accelerator.is_main_process
 
-    def look(write_sheet: bool = True) -> float:
+    def look() -> float:
+        """Measure, show and save the averaged weights."""
         ema.store(model.parameters())
         ema.copy_to(model.parameters())
         score, painted = psnr(model.eval(), held_out_pictures, accelerator)
+        model.save_pretrained(folder / "model")
         ema.restore(model.parameters())
         model.train()
-        if write_sheet:
-            pairs = np.stack([held_out_pictures[:32], painted[:32]], 1).reshape(
-                -1, *painted.shape[1:]
-            )
-            save_sheet(pairs, 16, folder / "sheet.png")
+        pairs = np.stack([held_out_pictures[:32], painted[:32]], 1)
+        save_sheet(pairs.reshape(-1, *painted.shape[1:]), 16, folder / "sheet.png")
         return score
 
     def save() -> None:
         state = {
-            "model": model.state_dict(),
+            "reconstruction": reconstruction.state_dict(),
             "optimizer": optimizer.state_dict(),
             "ema": ema.state_dict(),
         }
         save_checkpoint(folder / "checkpoint.pt", state | {"step": step, "spent_s": budget.spent_s})
 
     last_save, last_look = time.monotonic(), time.monotonic()
-    bar = tqdm(desc="autoencoder", mininterval=20)
-    while not budget.is_over and step < options.max_steps:
+    bar = tqdm(desc="autoencoder", mininterval=20, disable=not first)
+    while step < options.max_steps:
+        progress = agreed_progress(budget, accelerator)
+        if progress >= 1.0:
+            break
         for group in optimizer.param_groups:
             group["lr"] = budget.learning_rate(options.learning_rate, step, 150)
-        halved = budget.progress < HALF_SIZE_UNTIL
+        halved = progress < HALF_SIZE_UNTIL and not options.decoder_only
         chosen = rng.choice(known, options.batch * (2 if halved else 1), p=share / share.sum())
         target = draw_batch(pictures, chosen, rng, halved=halved).to(
             accelerator.device, memory_format=torch.channels_last
         )
-        with accelerator.autocast():
-            posterior = model.encode(target).latent_dist
-            latents = posterior.sample()
-            latents = latents + LATENT_NOISE * posterior.mean.detach().std() * torch.randn_like(
-                latents
-            )
-            painted = model.decode(latents).sample
-        kl = posterior.kl().mean() / posterior.mean[0].numel()
-        loss = picture_loss(painted.float(), target) + (
-            KL_WEIGHT * kl if step > KL_FROM_STEP else 0.0
-        )
+        painted, kl, thumbnail = network(target)
+        loss = picture_loss(painted.float(), target) + THUMBNAIL_WEIGHT * thumbnail
+        loss = loss + (KL_WEIGHT if step > KL_FROM_STEP else 0.0) * kl
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        accelerator.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        ema.step(model.parameters())
         step += 1
-        journal.add({"loss": loss.item(), "kl": kl.item()})
+        if not first:
+            continue
+        ema.step(model.parameters())
+        journal.add({"loss": loss.item(), "kl": kl.item(), "thumbnail": thumbnail.item()})
         bar.update()
         if step % 20 == 0:
             extra: dict[str, float] = {}
-            if time.monotonic() - last_look > 420:
+            if time.monotonic() - last_look > LOOK_EVERY_S:
                 extra["psnr_db"], last_look = round(look(), 2), time.monotonic()
             bar.set_postfix(journal.write(step, budget.spent_s, **extra))
         if time.monotonic() - last_save > CHECKPOINT_EVERY_S:
             save()
             last_save = time.monotonic()
+    if not first:
+        return
     save()
     score = look()
     journal.write(step, budget.spent_s, psnr_db=round(score, 2))
     journal.draw("loss", "kl", "psnr_db")
-    ema.copy_to(model.parameters())
-    model.save_pretrained(folder / "model")
     print(f"{step} steps, held-out PSNR {score:.2f} dB")
 
 

@@ -21,18 +21,13 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from .budget import (
-    CHECKPOINT_EVERY_S,
-    Budget,
-    Journal,
-    load_checkpoint,
-    save_checkpoint,
-    save_sheet,
-)
+from .budget import CHECKPOINT_EVERY_S, Budget, agreed_progress, load_checkpoint, save_checkpoint
 from .export import export
+from .journal import Journal
 from .latents import encode_captions
 from .networks import build_denoiser, build_scheduler
 from .painting import decode_latents, paint_latents
+from .sheets import save_sheet
 from .workspace import Workspace, stage_parser
 
 CAPTION_DROPOUT = 0.1
@@ -78,9 +73,8 @@ class Examples:
 
     @classmethod
     def load(cls, workspace: Workspace) -> "Examples":
-        pictures = load_file(workspace.latents)
-        hidden = load_file(workspace.captions)["hidden"]
-        return cls(pictures["latents"], pictures["captions"], pictures["weights"], hidden)
+        pictures, words = load_file(workspace.latents), load_file(workspace.captions)
+        return cls(pictures["latents"], words["captions"], pictures["weights"], words["hidden"])
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents and their hidden states, some of them of the empty caption."""
@@ -196,7 +190,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         sheet.paint(bare, folder / f"sheet-{step:06d}.png")
         if options.export_to:
-            vae = AutoencoderKL.from_pretrained(workspace.run("latents") / "autoencoder")
+            vae = AutoencoderKL.from_pretrained(workspace.autoencoder)
             text = CLIPTextModel.from_pretrained(
                 workspace.run("text_encoder") / "model" / "text_encoder"
             )
@@ -205,11 +199,7 @@ def main(argv: list[str] | None = None) -> None:
     last_save, last_show = time.monotonic(), time.monotonic()
     bar = tqdm(desc="denoiser", mininterval=20, disable=not first)
     while step < options.max_steps:
-        # The clock of the first process decides, or the others would wait for it for ever.
-        clock = torch.tensor([budget.progress if first else 0.0])
-        if accelerator.num_processes > 1:
-            clock = accelerator.reduce(clock, "sum")
-        if clock.item() >= 1.0:
+        if agreed_progress(budget, accelerator) >= 1.0:
             break
         for group in optimizer.param_groups:
             group["lr"] = budget.learning_rate(options.learning_rate, step, WARMUP_STEPS)

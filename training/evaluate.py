@@ -20,12 +20,13 @@ from tqdm import tqdm
 
 from . import colours
 from .autoencoder import psnr
-from .budget import save_sheet
 from .data import Row, on_background, read_manifest
 from .export import HOUSE
 from .judge import train_judge
 from .latents import encode_captions
 from .painting import decode_latents, paint_latents
+from .prompts import PROMPTS
+from .sheets import save_labelled_sheet, save_sheet
 from .workspace import Workspace, stage_parser
 
 SIMPLE_THINGS = ("heart", "circle", "square", "star", "balloon", "book", "apple", "car")
@@ -214,7 +215,7 @@ def measure_speed(folder: Path) -> Table:
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, minutes=0)
     parser.add_argument("--pipeline", type=Path, default=HOUSE)
-    parser.add_argument("--parts", default="speed,psnr,words,colours,things")
+    parser.add_argument("--parts", default="speed,psnr,words,colours,things,sheet")
     parser.add_argument("--things", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3, help="for the things")
     parser.add_argument("--judge-steps", type=int, default=1500)
@@ -246,6 +247,9 @@ def main(argv: list[str] | None = None) -> None:
             table |= judge_colours(painter, folder, guidance)
     if "things" in parts:
         table |= judge_things(painter, rows, pictures, options, folder)
+    if "sheet" in parts:
+        painted = [painter.paint(list(PROMPTS), seed) for seed in SEEDS[:2]]
+        save_labelled_sheet(painted, list(PROMPTS), 5, folder / "prompts.png")
     path.write_text(json.dumps(table, indent=2) + "\n")
     for key, value in table.items():
         print(f"| {key} | {value} |")

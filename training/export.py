@@ -1,5 +1,6 @@
 """Stage 6: put the trained parts together as a `StableDiffusionPipeline` folder in fp16."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from .workspace import Workspace, stage_parser
 
 HOUSE = Path(__file__).resolve().parent.parent / "pipelines" / "house"
 PARTS = ("model_index.json", "scheduler", "text_encoder", "tokenizer", "unet", "vae")
+
+
+def forget_origin(config: Path) -> None:
+    """Drop the folder a part was loaded from, which means nothing on another machine."""
+    values = json.loads(config.read_text(encoding="utf-8"))
+    if values.pop("_name_or_path", None) is not None:
+        config.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def export(
@@ -38,6 +46,8 @@ def export(
     fresh = target.with_name(f".{target.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     pipeline.to(dtype=torch.float16).save_pretrained(fresh, safe_serialization=True)
+    for config in fresh.rglob("*.json"):
+        forget_origin(config)
     target.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         for file in sorted(
@@ -64,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     text = workspace.run("text_encoder") / "model"
     size = export(
         UNet2DConditionModel.from_pretrained(workspace.run("denoiser") / options.denoiser),
-        AutoencoderKL.from_pretrained(workspace.run("latents") / "autoencoder"),
+        AutoencoderKL.from_pretrained(workspace.autoencoder),
         CLIPTextModel.from_pretrained(text / "text_encoder"),
         CLIPTokenizer.from_pretrained(text / "tokenizer"),
         options.target,

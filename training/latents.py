@@ -15,7 +15,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .autoencoder import to_tensor
 from .caption_bank import write_bank
-from .data import on_background, read_manifest
+from .data import Row, on_background, read_manifest
 from .emphasis import show_weights
 from .workspace import Workspace, stage_parser
 
@@ -68,11 +68,47 @@ def encode_captions(
     return result
 
 
+def prepare_captions(
+    workspace: Workspace, rows: list[Row], shown: np.ndarray, seed: int, accelerator: Accelerator
+) -> None:
+    """Encode every caption that a shown picture may have; the empty one comes first."""
+    folder = workspace.run("text_encoder") / "model"
+    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").to(accelerator.device)
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    bank = write_bank(rows, seed)
+    used = sorted({caption for row in shown for caption in bank.of_row[row]})
+    place = {caption: i for i, caption in enumerate(used, start=1)}
+    texts = ["", *(bank.texts[caption] for caption in used)]
+    hidden = encode_captions(texts, text_encoder, tokenizer, accelerator)
+    captions = torch.tensor([[place[caption] for caption in bank.of_row[row]] for row in shown])
+    save_file({"hidden": hidden, "captions": captions}, workspace.captions)
+    print(f"{len(used)} captions")
+
+
+def prepare_pictures(
+    workspace: Workspace, shown: np.ndarray, weights: np.ndarray, accelerator: Accelerator
+) -> None:
+    """Encode every shown picture, and write the autoencoder whose latents have deviation 1."""
+    pictures = np.load(workspace.pictures, mmap_mode="r")
+    vae = AutoencoderKL.from_pretrained(workspace.run("autoencoder") / "model")
+    vae = vae.to(accelerator.device)
+    latents = encode_pictures(vae, pictures, shown, accelerator)
+    mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    latents = (latents - mean.view(1, -1, 1, 1)) / deviation.view(1, -1, 1, 1)
+    fold_normalisation(vae, mean.to(accelerator.device), deviation.to(accelerator.device))
+    vae.register_to_config(scaling_factor=round(float(1.0 / latents.std()), 4))
+    vae.save_pretrained(workspace.run("latents") / "autoencoder")
+    kept = {"latents": latents.contiguous(), "weights": torch.from_numpy(weights[shown])}
+    save_file(kept, workspace.latents)
+    print(f"{len(shown)} pictures; latents had deviation {deviation.tolist()}")
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, minutes=0)
     parser.add_argument(
         "--emphasis", type=float, default=16.0, help="how much more common things are shown"
     )
+    parser.add_argument("--parts", default="captions,pictures")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     workspace = Workspace(options.root)
@@ -80,41 +116,11 @@ def main(argv: list[str] | None = None) -> None:
     rows = read_manifest(workspace)
     weights = show_weights(rows, options.emphasis)
     shown = np.flatnonzero(weights)
-    pictures = np.load(workspace.pictures, mmap_mode="r")
-
-    vae = AutoencoderKL.from_pretrained(workspace.run("autoencoder") / "model").to(
-        accelerator.device
-    )
-    latents = encode_pictures(vae, pictures, shown, accelerator)
-    mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
-    latents = (latents - mean.view(1, -1, 1, 1)) / deviation.view(1, -1, 1, 1)
-    fold_normalisation(vae, mean.to(accelerator.device), deviation.to(accelerator.device))
-    vae.register_to_config(scaling_factor=round(float(1.0 / latents.std()), 4))
-    vae.save_pretrained(workspace.run("latents") / "autoencoder")
-
-    folder = workspace.run("text_encoder") / "model"
-    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").to(accelerator.device)
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    bank = write_bank(rows, options.seed)
-    used = sorted({caption for row in shown for caption in bank.of_row[row]})
-    place = {caption: i for i, caption in enumerate(used, start=1)}
-    hidden = encode_captions(
-        ["", *(bank.texts[i] for i in used)], text_encoder, tokenizer, accelerator
-    )
-
-    captions = torch.tensor([[place[caption] for caption in bank.of_row[row]] for row in shown])
-    save_file({"hidden": hidden}, workspace.captions)
-    save_file(
-        {
-            "latents": latents,
-            "captions": captions,
-            "weights": torch.from_numpy(weights[shown]),
-            "rows": torch.from_numpy(shown),
-        },
-        workspace.latents,
-    )
-    print(f"{len(shown)} pictures, {len(used)} captions")
-    print(f"latents had mean {mean.tolist()}, deviation {deviation.tolist()}")
+    parts = options.parts.split(",")
+    if "captions" in parts:
+        prepare_captions(workspace, rows, shown, options.seed, accelerator)
+    if "pictures" in parts:
+        prepare_pictures(workspace, shown, weights, accelerator)
 
 
 if __name__ == "__main__":

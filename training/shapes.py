@@ -1,4 +1,4 @@
-"""Plain geometric shapes drawn here in every colour, from which shape and colour words are learnt."""
+"""Plain geometric shapes drawn here in every colour, to learn shape and colour words from."""
 
 import io
 import math

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from .budget import CHECKPOINT_EVERY_S, Budget, Journal, load_checkpoint, save_checkpoint
+from .budget import CHECKPOINT_EVERY_S, Budget, load_checkpoint, save_checkpoint
 from .caption_bank import CaptionBank, other_words, write_bank
 from .data import on_background, read_manifest
+from .journal import Journal
 from .networks import TEXT_WIDTH, build_text_encoder
 from .teacher import embed, principal_projection
 from .tokenizer import build_tokenizer

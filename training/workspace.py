@@ -47,6 +47,12 @@ class Workspace:
     def captions(self) -> Path:
         return self.root / "captions.safetensors"
 
+    @property
+    def autoencoder(self) -> Path:
+        """The finished autoencoder: that of stage 4, or with its decoder trained further."""
+        further = self.run("decoder") / "model"
+        return further if further.exists() else self.run("latents") / "autoencoder"
+
     def run(self, stage: str) -> Path:
         """The folder of a stage's checkpoints, curves and sample sheets."""
         folder = self.root / "runs" / stage

