@@ -28,8 +28,10 @@ _URI = "urn:discord"
 _IGNORED_KEYS = {
     # discord.py sends `tts` with every edit and `nsfw` with every command.
     "MessageEditRequestPartial": {"tts", "nonce", "enforce_nonce"},
-    "IncomingWebhookUpdateRequestPartial": {"tts"},
-    "IncomingWebhookUpdateForInteractionCallbackRequestPartial": {"tts"},
+    "IncomingWebhookRequestPartial": {"enforce_nonce"},
+    "IncomingWebhookInteractionRequest": {"enforce_nonce"},
+    "IncomingWebhookUpdateRequestPartial": {"tts", "enforce_nonce"},
+    "IncomingWebhookUpdateForInteractionCallbackRequestPartial": {"tts", "enforce_nonce"},
     "ApplicationCommandUpdateRequest": {"nsfw"},
     "ApplicationCommandCreateRequest": {"nsfw"},
     "ApplicationCommandPatchRequestPartial": {"nsfw", "type"},
@@ -158,7 +160,9 @@ def _closed(node: Any, name: str = "") -> Any:
             result["anyOf" if key == "oneOf" else key] = _closed(value)
     if "properties" in schema and not name.endswith(("Response", "Metadata")):
         for ignored in _IGNORED_KEYS.get(name, ()):
-            result["properties"].setdefault(ignored, {})
+            # discord.js says `enforce_nonce: false` everywhere; true would mean it counts on it.
+            harmless: Json = {"const": False} if ignored == "enforce_nonce" else {}
+            result["properties"].setdefault(ignored, harmless)
         result.setdefault("additionalProperties", False)
     return result
 

@@ -74,6 +74,10 @@ async def test_sizes_and_numbers(wire: Wire) -> None:
         assert (await client.upload({}, files(1, 10 * MIB)))[0] == 200
         assert await client.refused(Kind.TOO_LARGE, {}, files(1, 10 * MIB + 1)) == (413, 40005)
         assert await client.refused(Kind.TOO_LARGE, {}, files(3, 9 * MIB)) == (413, 40005)
+        with wire.violations.expected(Kind.TOO_LARGE):
+            big = io.BytesIO(bytes(26 * MIB))
+            status, _ = await client.send(data=big, headers={"Content-Type": "application/json"})
+        assert status == 413
     assert len(channel.timeline) == 2
 
 
