@@ -6,11 +6,14 @@ loading of adapters. Which class a family takes is the family's.
 
 from __future__ import annotations
 
+import json
 import logging
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import diffusers
 import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
@@ -18,11 +21,13 @@ from transformers.utils import logging as transformers_logging
 from ..checkpoint import standard_of
 from ..errors import ModelError
 from ..headers import read_header
+from .standard import copy_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..checkpoint import Checkpoint
+    from ..headers import Header
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +67,34 @@ def _open(
             local_files_only=True,
             **nothing,
         )
-    standard = standard_of(checkpoint.path.name, read_header(checkpoint.path))
-    return pipeline.from_single_file(
-        str(checkpoint.path),
-        config=str(Path(__file__).parent / "configs" / standard.value),
-        torch_dtype=dtype,
-        local_files_only=True,
-        **nothing,
-    )
+    header = read_header(checkpoint.path)
+    standard = standard_of(checkpoint.path.name, header)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = copy_configuration(standard.value, Path(temporary))
+        scheduler = _scheduler(folder, header)
+        opened = pipeline.from_single_file(
+            str(checkpoint.path),
+            config=str(folder),
+            torch_dtype=dtype,
+            local_files_only=True,
+            scheduler=scheduler,
+            **nothing,
+        )
+    return opened
+
+
+def _scheduler(folder: Path, header: Header) -> Any:
+    """What the file's maker says about its prediction outweighs the family's custom."""
+    path = folder / "scheduler" / "scheduler_config.json"
+    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    told = header.metadata.get("modelspec.prediction_type", "")
+    if told.startswith("eps"):
+        config["prediction_type"] = "epsilon"
+    elif told.startswith("v") or "v_pred" in header.shapes:
+        config["prediction_type"] = "v_prediction"
+    if "ztsnr" in header.shapes:
+        config["rescale_betas_zero_snr"] = True
+    return getattr(diffusers, config["_class_name"]).from_config(config)
 
 
 def scheduler_config(pipeline: Any) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from limner.pipelines.families.standard import byte_letters
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -43,17 +44,9 @@ _MERGES = (
 )
 
 
-def _byte_letters() -> list[str]:
-    """CLIP's byte alphabet (https://github.com/openai/CLIP, simple_tokenizer.py)."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
-    letters = [chr(byte) for byte in plain]
-    extra = 256 - len(letters)
-    return letters + [chr(256 + i) for i in range(extra)]
-
-
 def tokenizer(folder: Path, pad: str = "<|endoftext|>") -> CLIPTokenizer:
     """CLIP's own alphabet and special tokens, with a handful of merges."""
-    letters = _byte_letters()
+    letters = byte_letters()
     words = [
         *letters,
         *(letter + "</w>" for letter in letters),
