@@ -175,7 +175,11 @@ class Front:
         return _response(404, {"message": "404: Not Found", "code": 0}, {})
 
     async def serve_file(self, request: web.Request) -> web.StreamResponse:
-        """The CDN: a stored file's bytes, while its link is valid."""
+        """The CDN: a stored file's bytes, while its link is valid. Faults meet it as `/cdn/...`."""
+        fault = self.faults.pending("GET", request.path, has_uploads=None)
+        broken = None if fault is None else await self._broken(request, fault)
+        if broken is not None:
+            return broken
         file = self.world.files.get(int(request.match_info["file_id"]))
         if file is None or not self.world.links.is_valid(file, dict(request.query)):
             return web.Response(status=404, text="This content is no longer available.")

@@ -48,6 +48,15 @@ async def test_a_request_to_reconnect_is_followed(wire: Wire) -> None:
         await wire.gateway.settled()
 
 
+async def test_a_sharded_client_asks_for_the_gateway_first(wire: Wire) -> None:
+    wire.world.guild()
+    bot = discord.AutoShardedClient(intents=discord.Intents(guilds=True))
+    async with wire.connect(bot):
+        assert len(bot.guilds) == 1
+        assert bot.shard_count == 1
+    assert [seen.path for seen in wire.requests].count("/gateway/bot") == 1
+
+
 async def test_an_invalid_session_that_may_be_resumed(wire: Wire) -> None:
     async with wire.connect(SampleBot()):
         wire.gateway.invalidate(is_resumable=True)

@@ -117,6 +117,21 @@ async def test_only_uploads_are_refused(wire: Wire) -> None:
     assert [m.text[:4] for m in wire.world.channels[place.id].timeline] == ["text", "and "]
 
 
+async def test_an_uploaded_picture_that_can_not_be_fetched(wire: Wire) -> None:
+    guild = wire.world.guild()
+    channel, ann = guild.channel(), guild.member("ann")
+    wire.faults.order(Fault.server_error(500), "/cdn/*")
+    bot = SampleBot()
+    async with wire.connect(bot):
+        image = ("me.png", RED_PIXEL)
+        await wire.slash(ann, channel, "imagine", prompt="x", image=image)
+        async with asyncio.timeout(10):
+            cause = (await bot.errors.get()).__cause__
+        assert isinstance(cause, discord.HTTPException)
+        reply = await wire.slash(ann, channel, "imagine", prompt="x", image=image)
+        await reply.message()
+
+
 async def test_after_and_times_count_the_requests_that_match(wire: Wire) -> None:
     async with connected(wire) as place:
         wire.faults.order(Fault.server_error(503), MESSAGES, method="POST", after=1)

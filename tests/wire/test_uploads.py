@@ -112,6 +112,11 @@ async def test_parts_and_their_entries(wire: Wire) -> None:
         spaced = {"files[0]": ("a b.png", RED_PIXEL)}
         named = {"embeds": [{"image": {"url": "attachment://a b.png"}}]}
         assert await client.refused(Kind.ATTACHMENT, named, spaced) == (400, 50035)
+        twice = aiohttp.FormData(quote_fields=False)
+        for name in ("a.png", "b.png"):
+            twice.add_field("files[0]", RED_PIXEL, filename=name)
+        with wire.violations.expected(Kind.ATTACHMENT):
+            assert (await client.send(data=twice))[0] == 400
         odd = {"file": ("a.png", RED_PIXEL)}
         assert await client.refused(Kind.BAD_BODY, {}, odd) == (400, 50035)
 
