@@ -11,8 +11,9 @@ export function typeThrough(commands) {
     target.value = value;
     target.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const named = () => box.isConnected && commands.find((name) => box.value.startsWith(`/${name} `));
   let isSent = false;
+  const named = () => box.isConnected && commands.find((name) => box.value.startsWith(`/${name} `)
+    || (isSent && box.value === `/${name}`));
   function pick() {
     const name = named();
     if (!name) { isSent = false; return; }
@@ -23,22 +24,26 @@ export function typeThrough(commands) {
     if (box.isConnected) {  // the list is still being fetched
       box.value = typed;
       setTimeout(pick, 50);
-    } else if (field.matches(".command-option-input")) {
-      input(field, typed.slice(name.length + 2));
-      if (isSent) key(field, "Enter");
-      isSent = false;
+      return;
     }
+    const rest = typed.slice(name.length + 2);
+    const isField = field.matches(".command-option-input");
+    if (isField) input(field, rest);
+    if (isSent && Boolean(rest) === isField) key(field, "Enter");
+    isSent = false;
   }
   box.addEventListener("input", (event) => { if (event.isTrusted) pick(); });
   form.addEventListener("keydown", (event) => {
-    if (event.target !== box || event.key !== "Enter" || !event.isTrusted || !named()) return;
+    if (event.target !== box || event.key !== "Enter" || event.shiftKey || !event.isTrusted) return;
+    isSent = true;
+    if (!named()) { isSent = false; return; }
     event.preventDefault();
     event.stopImmediatePropagation();
-    isSent = true;
+    pick();
   }, { capture: true });
   form.addEventListener("input", ({ target }) => {
     if (!target.matches(".command-option-input")) return;
-    const named = `${target.dataset.option}:`;
-    target.value = (target.value.startsWith(named) ? target.value.slice(named.length) : target.value).trimStart();
+    const label = `${target.dataset.option}:`;
+    target.value = (target.value.startsWith(label) ? target.value.slice(label.length) : target.value).trimStart();
   }, { capture: true });
 }

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 START_S = 180
 """Loading torch and the model, on two cores that are busy with other tests."""
 PAINT_S = 240
+PAGE_S = 90
 STOP_S = 30
 
 DESKTOP = (1280, 860)
@@ -68,12 +69,24 @@ class Demo:
     url: str
 
     async def interrupt(self) -> int:
-        """Ctrl-C, which a terminal sends to the worker as well; gives the exit status."""
+        """Ctrl-C, which a terminal sends to the worker as well; gives the exit status.
+
+        Raises `TimeoutError` when the demo, or a process that it started, goes on.
+        """
         os.killpg(self.process.pid, signal.SIGINT)
-        assert self.process.stdout is not None
         async with asyncio.timeout(STOP_S):
-            await self.process.stdout.read()
-            return await self.process.wait()
+            status = await self.process.wait()
+            while True:
+                if not self._is_anybody_left():
+                    return status
+                await asyncio.sleep(0.1)
+
+    def _is_anybody_left(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -93,9 +106,9 @@ async def running_demo(folder: Path) -> AsyncGenerator[Demo]:
     try:
         yield Demo(process, await _address(process))
     finally:
-        if process.returncode is None:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await process.wait()
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:
@@ -164,6 +177,7 @@ async def open_chat(
         try:
             width, height = size
             page = await browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(PAGE_S * 1000)
             await page.goto(url)
             await page.locator("#preview-app[aria-busy=false]").wait_for()
             yield Chat(page)
