@@ -117,10 +117,13 @@ all_rules = st.builds(
     some_rules,
     st.none() | allowances,
 )
-moments = st.floats(NOW - 40 * 86400, NOW + 2 * 86400)
+# The very edges of windows and expiries, too, which a float would never hit.
+edges = st.sampled_from([NOW, NOW - 600.0, NOW - 5000.0, NOW + 600.0])
+moments = edges | st.floats(NOW - 40 * 86400, NOW + 2 * 86400)
 some_spent = st.lists(st.builds(Spent, moments, st.integers(1, 12)), max_size=6).map(tuple)
 some_grants = st.lists(
-    st.tuples(st.integers(0, 10), st.none() | st.floats(NOW - 100, NOW + 90_000)), max_size=3
+    st.tuples(st.integers(0, 10), st.none() | edges | st.floats(NOW - 100, NOW + 90_000)),
+    max_size=3,
 ).map(lambda all_: tuple(Grant(number, *each) for number, each in enumerate(all_)))
 zones = st.sampled_from(
     [UTC, ZoneInfo("America/Havana"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Pacific/Chatham")]
@@ -145,7 +148,7 @@ def standings(draw: st.DrawFn) -> Standing:
 asks = st.builds(Ask, st.integers(0, 25), st.integers(1, 4), st.integers(0, 4))
 
 
-@settings(max_examples=250)
+@settings(max_examples=250, deadline=None)
 @given(asks, standings())
 def test_the_decision_is_the_one_of_a_plain_reference(ask: Ask, standing: Standing) -> None:
     decision = decide(ask, standing, NOW)
@@ -170,7 +173,7 @@ def test_the_decision_is_the_one_of_a_plain_reference(ask: Ask, standing: Standi
         assert decision.left == (None if told_left is None else told_left - ask.cost)
 
 
-@settings(max_examples=250)
+@settings(max_examples=250, deadline=None)
 @given(asks, standings())
 def test_the_time_it_tells_is_the_first_at_which_the_same_is_allowed(
     ask: Ask, standing: Standing
@@ -203,7 +206,7 @@ def _budget_of(standing: Standing) -> list[tuple[Period, tuple[Spent, ...]]]:
     return [] if budget is None else [(budget.period, standing.budget_spent)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(asks, standings())
 def test_grants_pay_exactly_what_the_allowance_lacks_and_the_soonest_to_expire_first(
     ask: Ask, standing: Standing

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from limner.storage.errors import InvalidSettingError
 from limner.storage.windows import MAX_ROLLING_S, Period, Window, zone_named
@@ -47,6 +47,7 @@ def at(text: str, zone: str = "UTC") -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
+@settings(deadline=None)
 @given(moments, zones, calendars)
 def test_a_moment_lies_in_its_window_and_the_next_begins_where_it_ends(
     now: float, zone: ZoneInfo, window: Window
@@ -58,6 +59,7 @@ def test_a_moment_lies_in_its_window_and_the_next_begins_where_it_ends(
     assert following == end
 
 
+@settings(deadline=None)
 @given(moments, zones, calendars, st.floats(0, 1))
 def test_all_moments_of_a_window_agree_on_it(
     now: float, zone: ZoneInfo, window: Window, share: float
@@ -95,6 +97,7 @@ def test_a_day_has_twenty_three_hours_when_clocks_go_forward() -> None:
     assert end - start == 23 * 3600
 
 
+@settings(deadline=None)
 @given(moments, st.floats(1, MAX_ROLLING_S))
 def test_in_a_rolling_window_something_counts_until_its_length_has_passed(
     spent_at: float, length: float
