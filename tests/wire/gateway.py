@@ -168,13 +168,16 @@ class Gateway:
             self.sessions.pop(session.id, None)
 
     def _receive(self, connection: Connection, sent: str | bytes) -> None:
-        connection.num_received += 1
+        now, received_at = self.clock.now(), connection.received_at
+        received_at.append(now)
+        while received_at[0] <= now - 60:
+            received_at.popleft()
         text = sent if isinstance(sent, str) else sent.decode(errors="replace")
         if len(text.encode()) > MAX_PAYLOAD_BYTES:
             self._refuse(connection, 4002, f"a payload over {MAX_PAYLOAD_BYTES} bytes")
             return
-        if connection.num_received > MAX_SENDS_PER_MINUTE:
-            self._refuse(connection, 4008, "over 120 payloads")
+        if len(received_at) > MAX_SENDS_PER_MINUTE:
+            self._refuse(connection, 4008, f"over {MAX_SENDS_PER_MINUTE} payloads a minute")
             return
         try:
             message: Json = json.loads(text)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .multipart import Upload
     from .world import World
 
+_CHANGED = ("flags", "content", "embeds", "components", "attachments", "shown_ids")
 _SETTABLE = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | COMPONENTS_V2
 
 
@@ -105,14 +106,15 @@ def change(world: World, post: Message, draft: Draft) -> Message:
         kept_ids = {int(entry["id"]) for entry in body["attachments"]}
         keeps = [file for file in keeps if file.id in kept_ids]
     was_loading = post.is_loading
-    before = post.flags
+    before = {name: getattr(post, name) for name in _CHANGED}
     post.flags = flags & ~LOADING
     try:
         _fill(world, post, draft, keeps=keeps)
         if not (post.content or post.embeds or post.components or post.attachments):
             raise empty_message()
     except ApiError:
-        post.flags = before
+        for name, value in before.items():
+            setattr(post, name, value)
         raise
     post.num_edits += 1
     if was_loading:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ class Connection:
     stream: Stream
     outbox: asyncio.Queue[Json | int] = field(default_factory=lambda: asyncio.Queue[Json | int]())
     session: Session | None = None
-    num_received: int = 0
+    received_at: deque[float] = field(default_factory=deque[float])
     last_beat: int | None = None
     num_beats: int = 0
 

@@ -166,6 +166,7 @@ IDENTIFY = {"op": 2, "changes": NOTHING}
         ([IDENTIFY, IDENTIFY], 4005),
         ([{"op": 3, "d": NOTHING}], 4003),
         ([IDENTIFY, {"op": 42, "d": NOTHING}], 4001),
+        ([{"op": 1, "d": None}] * 121, 4008),
         ([{"op": 1, "d": "x" * 5000}], 4002),
         ([{"nothing": 1}], 4002),
     ],
@@ -183,6 +184,17 @@ async def test_what_the_gateway_closes_on(
                 async for _ in socket:
                     pass
             assert socket.close_code == code
+
+
+async def test_the_gateways_limit_is_one_of_a_minute(wire: Wire) -> None:
+    url = f"{wire.world.gateway_url}/?v=10&encoding=json"
+    async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
+        assert (await socket.receive_json(timeout=10))["op"] == 10
+        for minute in range(2):
+            wire.clock.advance(61 * minute)
+            for _ in range(100):
+                await socket.send_json({"op": 1, "d": None})
+                assert (await socket.receive_json(timeout=10))["op"] == 11
 
 
 async def test_an_intent_that_is_not_granted_stops_the_bot(wire: Wire) -> None:

@@ -156,6 +156,19 @@ async def test_a_deferred_answer_takes_v2_with_its_first_edit(wire: Wire) -> Non
     assert (message.text, len(message.gallery)) == ("done", 1)
 
 
+async def test_a_refused_edit_leaves_the_message_as_it_was(wire: Wire) -> None:
+    async def script(interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.send_message("here", file=picture())
+        await interaction.edit_original_response(content=None, attachments=[])
+
+    bot = Scripted(script)
+    with wire.violations.expected(Kind.BAD_BODY):
+        async with wire.connect(bot):
+            message = await (await ran(wire, bot)).message()
+            assert refusal(bot).code == 50006
+    assert (message.text, len(message.files), message.num_edits) == ("here", 1, 0)
+
+
 async def test_dropping_a_file_that_is_shown_is_caught(wire: Wire) -> None:
     async def script(interaction: discord.Interaction[Any]) -> None:
         view = card("done", 1, "picture.png")
