@@ -153,9 +153,11 @@ def overlay(picture: Image.Image, mask: Image.Image, *, max_px: int = 1024) -> I
         tint, shown, shape.point([round(value * _TINT_SHARE) for value in range(256)])
     )
     hard = shape.point([0] * 128 + [255] * 128)
-    inner = invert(grow(invert(hard), max(1, max(shown.size) // 400)))
-    edge = ImageChops.subtract(hard, inner)
-    return Image.composite(Image.new("RGB", shown.size, "white"), tinted, edge)
+    # White inside and black outside: seen on every ground.
+    width = max(1, max(shown.size) // 400)
+    tinted.paste("white", mask=ImageChops.subtract(hard, grow(hard, -width)))
+    tinted.paste("black", mask=ImageChops.subtract(grow(hard, width), hard))
+    return tinted
 
 
 def _settled(value: int) -> int:
