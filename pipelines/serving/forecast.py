@@ -90,12 +90,8 @@ def begins_s(
     lanes: Sequence[Lane],
     waiting: Iterable[Course],
     has_room: Callable[[Ticket, list[Ticket]], bool],
-    until: str | None = None,
 ) -> dict[str, float]:
-    """Key -> seconds until it begins; tickets that no lane can take are missing.
-
-    Stops at the key `until`, where one is given.
-    """
+    """Key -> seconds until it begins; tickets that no lane can take are missing."""
     begins: dict[str, float] = {}
     tracks = [_Track(lane) for lane in lanes]
     queue = list(waiting)
@@ -114,8 +110,6 @@ def begins_s(
                 queue.remove(entering)
                 track.join(entering)
                 begins[entering.ticket.key] = track.now_s
-                if entering.ticket.key == until:
-                    break
                 heapq.heappush(heap, (track.now_s, len(track.live), i))
                 continue
         if track.live:

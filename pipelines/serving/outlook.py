@@ -5,14 +5,16 @@ The sums are forecast's; this knows whom to ask, and whom to tell when it has ch
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from .forecast import Course, begins_s
+from .overtaking import Overtaking
 from .tickets import Ticket
 from .updates import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..checkpoint import Checkpoint
     from .admission import Admission
@@ -34,22 +36,24 @@ class Outlook:
         self._flights = flights
         self._workers = workers
         self._default = default
+        self._overtaking = Overtaking()
 
     def waiting(self, key: str) -> Waiting:
         """Place and wait of one waiting ticket, now."""
-        order = [ticket.key for ticket in self._admission.order()]
-        wait_s: float | None = None
-        if self._is_measured():
-            ahead = [self._flights[k].course for k in order]
-            wait_s = self._begins_s(ahead, until=key).get(key)
+        flights = self._queue()
+        place = next(i for i, flight in enumerate(flights, 1) if flight.key == key)
+        waits = self._waits_s([flight.course for flight in flights])
         flight = self._flights[key]
-        flight.told_place = (order.index(key) + 1, wait_s)
+        flight.told_place = (place, waits.get(key))
         return Waiting(key, *flight.told_place)
 
     def changed(self) -> list[Waiting]:
         """Those whose place or wait has changed noticeably since they were told."""
-        flights = [self._flights[ticket.key] for ticket in self._admission.order()]
-        waits = self._begins_s(f.course for f in flights) if self._is_measured() else {}
+        flights = self._queue()
+        courses = [flight.course for flight in flights]
+        forecast = self._forecast(courses)
+        self._overtaking.observe(forecast, time.monotonic())
+        waits = self._stretched(forecast)
         changed: list[Waiting] = []
         for place, flight in enumerate(flights, 1):
             now = (place, waits.get(flight.key))
@@ -60,20 +64,16 @@ class Outlook:
 
     def estimate_s(self, cost: float, tenant: str) -> float | None:
         """Until a new ticket of the default model would begin; None before measurements."""
-        if not self._is_measured():
-            return None
         ticket = Ticket("", (), tenant, "", cost)
         asked = Course(ticket, self._default.name, 2, 2.0, self._default.steps)
         order = self._admission.order_with(ticket)
         courses = [asked if t is ticket else self._flights[t.key].course for t in order]
-        return self._begins_s(courses, until="").get("")
+        return self._waits_s(courses).get("")
 
     def again_s(self) -> float | None:
         """Until the next waiting ticket begins, which makes room for another."""
-        if not self._is_measured():
-            return None
-        waiting = [self._flights[ticket.key].course for ticket in self._admission.order()]
-        return min(self._begins_s(waiting).values(), default=None)
+        waits = self._waits_s([flight.course for flight in self._queue()])
+        return min(waits.values(), default=None)
 
     def left_s(self, worker: Supervisor, flight: Flight) -> float | None:
         """Until a ticket is denoised, if its company stays as it is."""
@@ -83,12 +83,24 @@ class Outlook:
         round_s = sum(worker.round_s(model, weight) for model, weight in weights.items())
         return round_s * flight.course.left if round_s else None
 
-    def _is_measured(self) -> bool:
-        return any(pace.is_measured for w in self._workers for pace in w.paces.values())
+    def _queue(self) -> list[Flight]:
+        return [self._flights[ticket.key] for ticket in self._admission.order()]
 
-    def _begins_s(self, waiting: Iterable[Course], until: str | None = None) -> dict[str, float]:
+    def _waits_s(self, courses: Sequence[Course]) -> dict[str, float]:
+        """Nothing before anything was measured."""
+        return self._stretched(self._forecast(courses))
+
+    def _forecast(self, courses: Sequence[Course]) -> list[tuple[str, float]]:
+        if not any(pace.is_measured for w in self._workers for pace in w.paces.values()):
+            return []
         lanes = [w.lane() for w in self._workers if not w.is_broken]
-        return begins_s(lanes, waiting, self._admission.room(), until)
+        begins = begins_s(lanes, courses, self._admission.room())
+        keys = [course.ticket.key for course in courses]
+        return [(key, begins[key]) for key in keys if key in begins]
+
+    def _stretched(self, forecast: Sequence[tuple[str, float]]) -> dict[str, float]:
+        waits = self._overtaking.stretch([wait_s for _, wait_s in forecast])
+        return {key: wait_s for (key, _), wait_s in zip(forecast, waits, strict=True)}
 
 
 def _differs(told: tuple[int, float | None], now: tuple[int, float | None]) -> bool:
