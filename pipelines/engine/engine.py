@@ -29,6 +29,7 @@ from ..events import (
     Timings,
 )
 from ..limits import check, fill, rows_of
+from ..prompt import take_loras
 from .conditioning import Conditioner
 from .crowd import Crowd
 from .darkroom import Darkroom
@@ -124,11 +125,8 @@ class Engine:
     def add(self, request: Request) -> int:
         """Takes a request; it joins at the next tick. Raises `InvalidRequestError`."""
         checkpoint = self._shelf.checkpoint(request.model)
-        filled = fill(request, checkpoint)
+        filled = self._resolve_loras(fill(request, checkpoint), checkpoint)
         check(filled, checkpoint)
-        for lora in filled.loras:
-            if lora.name not in self._adapters:
-                raise InvalidRequestError(f"There is no adapter called {lora.name!r} here.")
         if filled.seed is None:
             filled = replace(filled, seed=random.SystemRandom().getrandbits(32))
         assert filled.width is not None
@@ -139,6 +137,20 @@ class Engine:
         self._next_id += 1
         self._crowd.add(live)
         return live.id
+
+    def _resolve_loras(self, request: Request, checkpoint: Checkpoint) -> Request:
+        """Adapters named in the prompt are asked for like the others; each must be known here."""
+        usual = {adapter.name: adapter.weight for adapter in self._adapters.values()}
+        prompt, named = take_loras(request.prompt, usual)
+        for lora in (*request.loras, *named):
+            adapter = self._adapters.get(lora.name)
+            if adapter is None:
+                raise InvalidRequestError(f"There is no adapter called {lora.name!r} here.")
+            if adapter.models and checkpoint.name not in adapter.models:
+                raise InvalidRequestError(
+                    f"The adapter {lora.name!r} was not made for the model {checkpoint.name}."
+                )
+        return replace(request, prompt=prompt, loras=(*request.loras, *named))
 
     def cancel(self, request_id: int) -> bool:
         """Its rows are free before the next tick. False if it is not (or no longer) here."""

@@ -32,12 +32,24 @@ class Tokens:
     ids: Tensor
     weights: Tensor
 
+    @property
+    def has_weights(self) -> bool:
+        return bool((self.weights != 1).any())
+
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """One text, encoded. `layers[-1]` is the last layer before the final norm; (chunks, 77, width)."""
+    """One text, encoded. Shapes: layers (chunks, 77, width); the last is before the final norm."""
 
     layers: tuple[Tensor, ...]
+    pooled: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a denoiser gets of one text. Shapes: context (tokens, width), pooled (width,)."""
+
+    context: Tensor
     pooled: Tensor | None
 
 
@@ -86,12 +98,29 @@ class ClipText:
             for start, tokens in zip(_starts(texts), texts, strict=True)
         ]
 
-    def normalize(self, hidden: Tensor) -> Tensor:
-        """The final layer norm, which the encoder applies to its last layer only."""
+    def states(
+        self, texts: Sequence[Tokens], layers: Sequence[int], *, is_normed: bool
+    ) -> list[State]:
+        """One layer of each text, its weights applied; without weights exactly that layer.
+
+        `is_normed` applies the encoder's final norm first, whichever layer it is.
+        """
+        empty: Hidden | None = None
+        states: list[State] = []
+        for text, hidden, layer in zip(texts, self.encode(texts), layers, strict=True):
+            state = self._norm(hidden.layers[layer], is_normed)
+            if text.has_weights:
+                empty = empty or self.encode([self.tokenize("", 1)])[0]
+                state = weigh(state, text.weights, self._norm(empty.layers[layer], is_normed)[0])
+            states.append(State(state.flatten(0, 1), hidden.pooled))
+        return states
+
+    @torch.inference_mode()
+    def _norm(self, hidden: Tensor, is_normed: bool) -> Tensor:
+        if not is_normed:
+            return hidden
         # transformers 5 took the inner model away.
-        inner = getattr(self.encoder, "text_model", self.encoder)
-        with torch.inference_mode():
-            return inner.final_layer_norm(hidden)
+        return getattr(self.encoder, "text_model", self.encoder).final_layer_norm(hidden)
 
     def _run(self, ids: Tensor) -> Hidden:
         # A batch of one takes other kernels than a batch of two; the picture should not know.
@@ -111,17 +140,14 @@ class ClipText:
         ]
 
 
-def weigh(hidden: Tensor, weights: Tensor) -> Tensor:
-    """Scales each token's state by its weight and restores the text's mean.
+def weigh(hidden: Tensor, weights: Tensor, empty: Tensor) -> Tensor:
+    """Moves each token's state away from an empty prompt's, or towards it, by its weight.
 
-    Shapes: hidden (chunks, 77, width), weights (chunks, 77). Without weights it changes nothing.
-    Source: AUTOMATIC1111's `EmphasisOriginal`, where the syntax comes from.
+    Shapes: hidden (chunks, 77, width), weights (chunks, 77), empty (77, width). Source: ComfyUI's
+    `encode_token_weights`; for weights of 1 and more it is compel's mathematics too.
     """
-    if bool((weights == 1).all()):
-        return hidden
-    full = hidden.float()
-    weighted = full * weights.to(full.device)[:, :, None]
-    return (weighted * (full.mean() / weighted.mean())).to(hidden.dtype)
+    weighted = empty + weights.to(hidden.device)[:, :, None] * (hidden.float() - empty.float())
+    return weighted.to(hidden.dtype)
 
 
 def _starts(texts: Sequence[Tokens]) -> list[int]:

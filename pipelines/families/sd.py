@@ -12,7 +12,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint impo
 
 from ..checkpoint import Task
 from .adapters import Adapters
-from .clip import ClipText, weigh
+from .clip import ClipText
 from .codec import Codec
 from .family import Conditioning
 from .opening import open_pipeline, place, scheduler_config
@@ -57,14 +57,11 @@ class StableDiffusion:
         return self.text.count_chunks(text)
 
     def encode_prompts(self, asks: Sequence[PromptAsk]) -> list[Conditioning]:
-        tokens = [self.text.tokenize(ask.text, ask.num_chunks) for ask in asks]
-        conditionings: list[Conditioning] = []
-        for ask, text, hidden in zip(asks, tokens, self.text.encode(tokens), strict=True):
-            # diffusers leaves the negative prompt's last layer in, whatever is skipped.
-            skip = 0 if ask.is_negative else ask.clip_skip
-            state = self.text.normalize(hidden.layers[-1 - skip])
-            conditionings.append(Conditioning(weigh(state, text.weights).flatten(0, 1)))
-        return conditionings
+        # diffusers leaves the negative prompt's last layer in, whatever is skipped.
+        layers = [-1 if ask.is_negative else -1 - ask.clip_skip for ask in asks]
+        texts = [self.text.tokenize(ask.text, ask.num_chunks) for ask in asks]
+        states = self.text.states(texts, layers, is_normed=True)
+        return [Conditioning(state.context) for state in states]
 
     def vector(self, conditioning: Conditioning, width: int, height: int) -> None:
         return None

@@ -18,7 +18,7 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl_inpain
 
 from ..checkpoint import Task
 from .adapters import Adapters
-from .clip import ClipText, weigh
+from .clip import ClipText
 from .codec import Codec
 from .family import Conditioning
 from .opening import open_pipeline, place, scheduler_config
@@ -72,19 +72,18 @@ class StableDiffusionXL:
         return max(self.first.count_chunks(text), self.second.count_chunks(text))
 
     def encode_prompts(self, asks: Sequence[PromptAsk]) -> list[Conditioning]:
+        layers = [-2 if ask.is_negative else -2 - ask.clip_skip for ask in asks]
+        both = [
+            encoder.states(
+                [encoder.tokenize(ask.text, ask.num_chunks) for ask in asks],
+                layers,
+                is_normed=False,
+            )
+            for encoder in (self.first, self.second)
+        ]
         conditionings: list[Conditioning] = []
-        first = [self.first.tokenize(ask.text, ask.num_chunks) for ask in asks]
-        second = [self.second.tokenize(ask.text, ask.num_chunks) for ask in asks]
-        encoded = zip(self.first.encode(first), self.second.encode(second), strict=True)
-        for ask, tokens, (one, two) in zip(
-            asks, zip(first, second, strict=True), encoded, strict=True
-        ):
-            skip = 0 if ask.is_negative else ask.clip_skip
-            states = [
-                weigh(hidden.layers[-2 - skip], text.weights)
-                for text, hidden in zip(tokens, (one, two), strict=True)
-            ]
-            context, pooled = torch.cat(states, -1).flatten(0, 1), two.pooled
+        for ask, first, second in zip(asks, *both, strict=True):
+            context, pooled = torch.cat([first.context, second.context], -1), second.pooled
             assert pooled is not None, "the second encoder has a projection"
             if ask.is_negative and not ask.text and self._zeros_for_absent:
                 context, pooled = torch.zeros_like(context), torch.zeros_like(pooled)
