@@ -199,15 +199,25 @@ class Delivery:
 
     async def _tell(self, telling: _Telling) -> None:
         try:
-            await self._tell_progress(telling)
-            await self._tell_end(telling)
-        except Exception:
-            # The database still says that its owner does not know: the next start tells.
-            log.exception("the end of job %d could not be told", telling.job.id)
+            await self._tell_safely(telling)
         finally:
             telling.tried.set()
             if self._tellings.get(telling.job.id) is telling:
                 del self._tellings[telling.job.id]
+
+    async def _tell_safely(self, telling: _Telling) -> None:
+        job_id = telling.job.id
+        try:
+            await self._tell_progress(telling)
+        except Exception:
+            # Whatever is wrong with showing progress, the end is told.
+            log.exception("the progress of job %d could not be shown", job_id)
+            await telling.ended.wait()
+        try:
+            await self._tell_end(telling)
+        except Exception:
+            # The database still says that its owner does not know: the next start tells.
+            log.exception("the end of job %d could not be told", job_id)
 
     async def _tell_progress(self, telling: _Telling) -> None:
         while not telling.ended.is_set():
