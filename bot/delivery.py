@@ -26,18 +26,16 @@ from ..pipelines.serving.updates import (
     Waiting,
     Withdrawn,
 )
-from ..storage.errors import NoSuchJobError, NoSuchPictureError
 from ..storage.records import JobStatus
 from .ask import Ask
 from .attachments import PictureReader
-from .cards import layout
-from .cards.layout import Shown, Stage
-from .cards.text import Defaults
+from .cards.layout import Stage
 from .context import PictureActions
 from .errors import RefusedError
-from .fitting import DEFAULT_BYTES, Named, fit
+from .fitting import DEFAULT_BYTES
 from .notes import UNREACHABLE
 from .posting import NowhereError, Posted, Poster, TooLargeError
+from .sheets import Sheets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
     from discord.ext import commands
 
     from ..storage.records import Job, Picture
-    from .cards.layout import Sheet
     from .studio import Studio
 
 log = logging.getLogger(__name__)
@@ -95,6 +92,7 @@ class Delivery:
         self._bot = bot
         self._studio = studio
         self._poster = Poster(bot)
+        self._sheets = Sheets(studio, self.actions)
         self._interval_s = studio.settings.discord.edit_interval_s
         self._tellings: dict[int, _Telling] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -238,7 +236,7 @@ class Delivery:
     async def _edit(self, telling: _Telling, ask: Ask) -> bool:
         """Whether there still is a message to edit."""
         job = telling.job
-        sheet = layout.waiting(job, ask, self._defaults(ask), telling.stage)
+        sheet = self._sheets.running(job, ask, telling.stage)
         try:
             return await self._poster.edit(job.new.origin, sheet) is not None
         except TooLargeError:
@@ -290,7 +288,7 @@ class Delivery:
         origin = job.new.origin
         limit_bytes = telling.limit_bytes or self._limit_bytes(origin.guild_id)
         while True:
-            sheet = await self._final(telling, limit_bytes)
+            sheet = await self._sheets.ended(job, telling.ask, telling.pictures, limit_bytes)
             try:
                 if job.status is JobStatus.CANCELLED:
                     # Who cancelled it knows; a message that is gone needs no successor.
@@ -304,56 +302,9 @@ class Delivery:
                 if limit_bytes < _SMALLEST_BYTES:
                     raise
 
-    async def _final(self, telling: _Telling, limit_bytes: int) -> Sheet:
-        job, ask = telling.job, telling.ask
-        defaults = self._defaults(ask)
-        if job.status is JobStatus.CANCELLED:
-            return layout.cancelled(job, ask, defaults)
-        if job.status is JobStatus.FAILED:
-            return layout.failed(job, ask, defaults)
-        files: list[Named] = []
-        shown: list[Picture] = []
-        for picture in telling.pictures:
-            try:
-                png = await self._studio.storage.images.read(picture.sha256)
-            except NoSuchPictureError:
-                log.exception("picture %d of job %d is missing", picture.id, job.id)
-                continue
-            shown.append(picture)
-            files.append(Named(f"limner-{job.id}-{picture.index + 1}-seed{picture.seed}.png", png))
-        fitted = await fit(files, limit_bytes)
-        return layout.done(
-            job,
-            ask or Ask(job.new.prompt),
-            defaults,
-            [Shown(picture, file) for picture, file in zip(shown, fitted, strict=True)],
-            self.actions,
-            parent_url=await self._parent_url(job),
-        )
-
-    async def _parent_url(self, job: Job) -> str:
-        """Where the picture stands that this one came from; empty where there is none."""
-        if job.new.parent_picture_id is None:
-            return ""
-        storage = self._studio.storage
-        try:
-            parent = await storage.images.picture(job.new.parent_picture_id)
-            origin = (await storage.jobs.get(parent.job_id)).new.origin
-        except (NoSuchPictureError, NoSuchJobError):
-            return ""
-        if origin.is_private or not origin.message_id:
-            return ""
-        guild = origin.guild_id or "@me"
-        return f"https://discord.com/channels/{guild}/{origin.channel_id}/{origin.message_id}"
-
     def _limit_bytes(self, guild_id: int) -> int:
         guild = self._bot.get_guild(guild_id) if guild_id else None
         return guild.filesize_limit if guild is not None else DEFAULT_BYTES
-
-    def _defaults(self, ask: Ask | None) -> Defaults:
-        checkpoints = self._studio.checkpoints
-        first = next(iter(checkpoints), "")
-        return Defaults(first, checkpoints.get(ask.model or first) if ask is not None else None)
 
 
 def _ask_of(job: Job) -> Ask | None:
