@@ -67,6 +67,8 @@ class Ask:
     strength: float | None = None
     is_private: bool = False
     parent_picture_id: int | None = None
+    notes: tuple[str, ...] = ()
+    """What was done to its picture that its card should say."""
 
     @property
     def input_hashes(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from PIL.PngImagePlugin import PngImageFile, PngInfo
@@ -37,7 +37,6 @@ class Draft:
     picture: str
     """SHA-256 of the whole picture."""
     owner_id: int
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,9 @@ async def keep_draft(
     mask: Image.Image,
     *,
     owner_id: int,
-    notes: tuple[str, ...] = (),
 ) -> str:
     """Gives the hash that `load_draft` finds it by."""
-    draft = Draft(ask, await studio.keep(await asyncio.to_thread(encode, picture)), owner_id, notes)
+    draft = Draft(ask, await studio.keep(await asyncio.to_thread(encode, picture)), owner_id)
     return await studio.keep(await asyncio.to_thread(_written, draft, mask))
 
 
@@ -102,8 +100,7 @@ def _written(draft: Draft, mask: Image.Image) -> bytes:
 
 def _read(png: bytes) -> tuple[Draft, Image.Image]:
     with PngImageFile(io.BytesIO(png)) as file:
-        draft = _ADAPTER.validate_json(str(file.text[_CHUNK]))
-        return replace(draft, notes=tuple(draft.notes)), file.convert("L")
+        return _ADAPTER.validate_json(str(file.text[_CHUNK])), file.convert("L")
 
 
 def _decoded(png: bytes) -> Image.Image:

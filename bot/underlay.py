@@ -43,6 +43,7 @@ def plain(ask: Ask) -> Ask:
         strength=None,
         is_private=False,
         parent_picture_id=None,
+        notes=(),
     )
 
 
@@ -58,21 +59,30 @@ async def vary(
     picture: Image.Image,
     strength: float,
     picture_id: int | None = None,
+    *,
+    notes: tuple[str, ...] = (),
 ) -> Ask:
     """The ask for new pictures as close to `picture` as the strength says."""
     ask = replace(base, kind=Kind.VARIATION, strength=strength, parent_picture_id=picture_id)
-    return await lay_under(studio, ask, picture)
+    return await lay_under(studio, ask, picture, notes=notes)
 
 
-async def lay_under(studio: Studio, ask: Ask, picture: Image.Image) -> Ask:
-    """The ask with the picture under it; sizes that the ask names win over the picture's shape."""
+async def lay_under(
+    studio: Studio, ask: Ask, picture: Image.Image, *, notes: tuple[str, ...] = ()
+) -> Ask:
+    """The ask with the picture under it; sizes that the ask names win over the picture's shape.
+
+    What was done to the picture is noted in the ask, for its card.
+    """
     if ask.width is None or ask.height is None:
         frame = frame_picture(picture.size, checkpoint_of(studio, ask))
         ask = replace(ask, width=frame.width, height=frame.height)
     assert ask.width is not None
     assert ask.height is not None
+    if _is_cropped(picture.size, (ask.width, ask.height)):
+        notes = (*notes, f"the picture is cropped to the shape of {ask.width}×{ask.height}")
     png = await asyncio.to_thread(_fitted, picture, (ask.width, ask.height))
-    return replace(ask, init_image=await studio.keep(png), mask_image="", canvas=None)
+    return replace(ask, notes=notes, init_image=await studio.keep(png), mask_image="", canvas=None)
 
 
 async def lay_part(studio: Studio, ask: Ask, picture: Image.Image, mask: Image.Image) -> Ask:
@@ -99,6 +109,12 @@ async def lay_part(studio: Studio, ask: Ask, picture: Image.Image, mask: Image.I
         mask_image=mask_image,
         canvas=Canvas(whole, shape, frame.window),
     )
+
+
+def _is_cropped(size: tuple[int, int], painted: tuple[int, int]) -> bool:
+    """By more than the rounding to whole latents takes."""
+    before, after = size[0] / size[1], painted[0] / painted[1]
+    return min(before, after) / max(before, after) < 0.93
 
 
 def sized(studio: Studio, ask: Ask, mask: Image.Image) -> Ask:

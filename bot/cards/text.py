@@ -66,6 +66,7 @@ def differing(ask: Ask, defaults: Defaults) -> list[str]:
         said.append(f"strength {ask.strength:g}")
     if ask.negative_prompt:
         said.append(f"without {escape(shorten(ask.negative_prompt, _NEGATIVE_LENGTH))}")
+    said += [escape(note) for note in ask.notes]
     return said
 
 

@@ -161,7 +161,7 @@ class Imagine(commands.Cog):
         """The ask with the uploaded picture under it, cut to the shape that is painted."""
         reader = Context(self._studio, self._delivery).reader
         opened = await reader.read(image, interaction.client)
-        return await lay_under(self._studio, ask, opened.image)
+        return await lay_under(self._studio, ask, opened.image, notes=opened.notes)
 
     # Suggestions: from memory, so that they come while a person types
 

@@ -269,14 +269,13 @@ class Inpaint(commands.Cog):
         await acknowledge(interaction, is_private=True)
         ground = await open_it()
         mask = await self._mask(interaction, ground.image, where)
-        ask = replace(asked(ground.base), parent_picture_id=ground.picture_id)
+        ask = replace(asked(ground.base), parent_picture_id=ground.picture_id, notes=ground.notes)
         sha256 = await keep_draft(
             context.studio,
             ask,
             ground.image,
             mask,
             owner_id=interaction.user.id,
-            notes=ground.notes,
         )
         loaded = await load_draft(context.studio, sha256)
         await card.show(interaction, context, sha256, Touch(), loaded)

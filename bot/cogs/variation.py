@@ -237,7 +237,12 @@ class Variation(commands.Cog):
             ask = asked(ground.base)
             assert ask.strength is not None
             return await lay_variation(
-                context.studio, ask, ground.image, ask.strength, ground.picture_id
+                context.studio,
+                ask,
+                ground.image,
+                ask.strength,
+                ground.picture_id,
+                notes=ground.notes,
             )
 
         promise = replace(asked(Ask("")), init_image=PROMISED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import TYPE_CHECKING
 
@@ -112,6 +113,24 @@ async def test_a_file_that_discord_says_is_too_large_is_refused_without_a_downlo
         reader = PictureReader(max_bytes=len(PNG), max_pixels=10**7)
         with pytest.raises(RefusedError, match="upload it again"):
             await reader.read(message.attachments[0], simcord_env.bot)
+    finally:
+        reader.close()
+
+
+async def test_more_than_can_wait_are_refused_and_the_rest_is_read(simcord_env: simcord.Env):
+    guild = simcord_env.create_guild()
+    channel = guild.create_text_channel("general")
+    member = guild.add_member(simcord_env.create_user("ann"))
+    message = await member.send(channel, "look", attachments=[("one.png", PNG)])
+    reader = PictureReader(max_bytes=1 << 20, max_pixels=10**7)
+    try:
+        item = message.attachments[0]
+        reads = [reader.read(item, simcord_env.bot) for _ in range(40)]
+        outcomes = await asyncio.gather(*reads, return_exceptions=True)
+        refused = [each for each in outcomes if isinstance(each, RefusedError)]
+        assert len(refused) == 8
+        assert "in a minute" in str(refused[0])
+        assert (await reader.read(item, simcord_env.bot)).width == 64
     finally:
         reader.close()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HOUSE = Path(limner.pipelines.__file__).parent / "house"
 MASK = Image.new("L", (64, 48), 0)
 MASK.paste(255, (3, 4, 30, 20))
-ASK = Ask('a "heart" ♥\n--x', Kind.INPAINT, negative_prompt="ü", count=2, strength=0.5)
+ASK = Ask('a "heart" ♥\n--x', Kind.INPAINT, negative_prompt="ü", count=2, notes=("first frame",))
 
 
 def settings_for(folder: Path) -> Settings:
@@ -38,13 +38,11 @@ def settings_for(folder: Path) -> Settings:
 @pytest.mark.skipif(not HOUSE.exists(), reason="the house model is not in this checkout")
 async def test_a_draft_outlives_the_process(tmp_path: Path):
     async with open_studio(settings_for(tmp_path)) as studio:
-        sha256 = await keep_draft(
-            studio, ASK, see_through(), MASK, owner_id=1 << 60, notes=("first frame",)
-        )
+        sha256 = await keep_draft(studio, ASK, see_through(), MASK, owner_id=1 << 60)
     async with open_studio(settings_for(tmp_path)) as studio:
         draft, picture, mask = await load_draft(studio, sha256)
         assert draft.ask == ASK
-        assert (draft.owner_id, draft.notes) == (1 << 60, ("first frame",))
+        assert draft.owner_id == 1 << 60
         assert picture.tobytes() == see_through().tobytes()
         assert mask.tobytes() == MASK.tobytes()
         for missing in ("0" * 64, draft.picture):
@@ -54,7 +52,7 @@ async def test_a_draft_outlives_the_process(tmp_path: Path):
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), st.integers(0, 1 << 63))
 def test_any_words_survive_in_a_draft(words: str, owner_id: int):
-    draft = Draft(Ask(words, negative_prompt=words), "0" * 64, owner_id, (words,))
+    draft = Draft(Ask(words, negative_prompt=words, notes=(words,)), "0" * 64, owner_id)
     again, mask = _read(_written(draft, MASK))
     assert again == draft
     assert mask.tobytes() == MASK.tobytes()

@@ -10,7 +10,7 @@ import pytest_asyncio
 from limner.bot.ask import Kind
 from PIL import Image
 
-from tests.bot.odd_pictures import saved, scene, with_parameters
+from tests.bot.odd_pictures import BAD, animated, saved, scene, with_parameters
 
 from .conftest import settled
 from .pictures import (
@@ -211,6 +211,23 @@ async def test_an_odd_file_is_refused_after_the_placeholder(place: Place, bot: P
     assert place.channel.timeline == []
 
 
+async def test_none_of_the_odd_files_paints_by_accident(
+    place: Place, bot: PictureBot, studio: Studio
+) -> None:
+    before = await studio.storage.jobs.counts()
+    for name, make in BAD.items():
+        # Its name lies too.
+        reply = await place.wire.slash(
+            place.bob, place.channel, "variation", picture=("photo.jpg", make()), prompt="a heart"
+        )
+        await reply.deleted()
+        told = await reply.followup()
+        assert told.is_ephemeral, name
+        assert told.text.endswith("."), name
+    assert place.channel.timeline == []
+    assert await studio.storage.jobs.counts() == before
+
+
 # Apps > Vary
 
 
@@ -294,3 +311,10 @@ async def test_a_large_picture_of_another_shape_is_cropped_to_the_models(
     card = await vary(place, picture=("wide.png", file.getvalue()))
     (picture,) = card.gallery
     assert picture.width > 2 * picture.height
+    square = await vary(place, picture=("wide.png", file.getvalue()), prompt="a star --ar 1:1")
+    assert "cropped to the shape of 128×128" in square.text
+
+
+async def test_what_was_done_to_a_picture_stands_on_the_card(place: Place, bot: PictureBot) -> None:
+    card = await vary(place, picture=("moving.gif", animated("GIF")))
+    assert "first frame" in card.text
