@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 import pytest
 from discord import app_commands, ui
+from discord.http import Route
 
 from .sample_bot import SampleBot, card, picture
 from .violations import Kind
@@ -78,6 +79,30 @@ async def test_a_token_known_to_be_dead_is_not_to_be_used_again(wire: Wire) -> N
         async with wire.connect(bot):
             await ran(wire, bot)
     assert len(seen) == 1
+
+
+async def test_tokens_that_are_nobodys(wire: Wire) -> None:
+    async def script(interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.send_message("x")
+
+    bot = Scripted(script)
+    async with wire.connect(bot):
+        asked = (await ran(wire, bot)).interaction
+        before = [
+            (f"/interactions/{asked.id}/nobodys/callback", Kind.UNKNOWN_INTERACTION, 10062),
+            (f"/interactions/1/{asked.token}/callback", Kind.UNKNOWN_INTERACTION, 10062),
+            (f"/webhooks/{wire.world.bot.id}/nobodys", Kind.UNKNOWN_OBJECT, 10015),
+            (f"/webhooks/1/{asked.token}", Kind.UNKNOWN_OBJECT, 10015),
+        ]
+        for path, kind, code in before:
+            with wire.violations.expected(kind), pytest.raises(discord.NotFound) as refused:
+                await bot.http.request(
+                    Route("POST", path), json={"type": 5} if code == 10062 else {}
+                )
+            assert refused.value.code == code
+        unasked = f"/webhooks/{wire.world.bot.id}/{asked.token}/messages/1"
+        with wire.violations.expected(Kind.UNKNOWN_OBJECT), pytest.raises(discord.NotFound):
+            await bot.http.request(Route("DELETE", unasked))
 
 
 async def test_nothing_follows_before_the_acknowledgement(wire: Wire) -> None:
