@@ -1,0 +1,144 @@
+"""LoRA files in both layouts: asked for by name, in the batch key, exact beside requests without."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from limner.pipelines import (
+    Adapter,
+    Engine,
+    InvalidRequestError,
+    Lora,
+    ModelError,
+    Request,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASK = Request("a red cat", seed=1, steps=4, guidance_scale=3.0)
+TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
+
+
+def _open(path: Path) -> Any:
+    import diffusers
+
+    with warnings.catch_warnings(action="ignore"):
+        pipe = diffusers.StableDiffusionPipeline.from_pretrained(path)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture(scope="module")
+def files(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same random adapter in diffusers' and in kohya's layout."""
+    from peft import LoraConfig, get_peft_model_state_dict
+
+    folder = tmp_path_factory.mktemp("loras")
+    unet = _open(models["sd1"]).unet
+    torch.manual_seed(9)
+    unet.add_adapter(LoraConfig(r=4, lora_alpha=4, target_modules=TARGETS, init_lora_weights=False))
+    plain: dict[str, torch.Tensor] = get_peft_model_state_dict(unet)
+    save_file(
+        {f"unet.{name}": tensor.contiguous() for name, tensor in plain.items()},
+        folder / "diffusers.safetensors",
+    )
+    kohya: dict[str, torch.Tensor] = {}
+    for name, tensor in plain.items():
+        module, half = name.removesuffix(".weight").rsplit(".lora_", 1)
+        stem = "lora_unet_" + module.replace(".", "_")
+        kohya[f"{stem}.lora_{'down' if half == 'A' else 'up'}.weight"] = tensor.contiguous()
+        kohya[f"{stem}.alpha"] = torch.tensor(4.0)
+    save_file(kohya, folder / "kohya.safetensors")
+    return {name: folder / f"{name}.safetensors" for name in ("diffusers", "kohya")}
+
+
+@pytest.fixture(scope="module")
+def engine(models: dict[str, Path], files: dict[str, Path]) -> Engine:
+    adapters = [Adapter(name, path, weight=0.5) for name, path in files.items()]
+    return Engine([describe(models["sd1"], name="sd1")], adapters=adapters)
+
+
+def _expected(models: dict[str, Path], file: Path, weight: float) -> np.ndarray[Any, Any]:
+    from limner.pipelines.sampling.recipes import build_scheduler
+
+    pipe = _open(models["sd1"])
+    with warnings.catch_warnings(action="ignore"):
+        pipe.scheduler = build_scheduler("dpmpp_2m", pipe.scheduler.config)
+        pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name="it")
+        pipe.set_adapters(["it"], [weight])
+        picture = pipe(
+            ASK.prompt,
+            num_inference_steps=4,
+            guidance_scale=3.0,
+            generator=torch.Generator().manual_seed(1),
+        ).images[0]
+    return np.asarray(picture).astype(int)
+
+
+@pytest.mark.parametrize("layout", ["diffusers", "kohya"])
+def test_an_adapter_paints_what_diffusers_paints_with_it(
+    layout: str, engine: Engine, models: dict[str, Path], files: dict[str, Path]
+) -> None:
+    plain, asked, tagged = engine.run(
+        [
+            ASK,
+            replace(ASK, loras=(Lora(layout, 0.8),)),
+            replace(ASK, prompt=f"a red cat <lora:{layout}>"),
+        ]
+    )
+    got = np.asarray(asked.image).astype(int)
+    assert np.abs(got - _expected(models, files[layout], 0.8)).max() <= 1
+    usual = np.asarray(tagged.image).astype(int)
+    assert np.abs(usual - _expected(models, files[layout], 0.5)).max() <= 1
+    assert tagged.request.prompt == "a red cat"
+    assert tagged.request.loras == (Lora(layout, 0.5),)
+    assert np.abs(np.asarray(plain.image).astype(int) - got).max() > 1, "it changes something"
+
+
+def test_requests_with_and_without_an_adapter_do_not_touch_each_other(
+    engine: Engine, models: dict[str, Path]
+) -> None:
+    alone = Engine.from_pretrained(models["sd1"]).run([ASK])[0]
+    crowd = engine.run([ASK, replace(ASK, loras=(Lora("kohya"),)), ASK])
+    assert crowd[0].image.tobytes() == crowd[2].image.tobytes()
+    apart = np.asarray(crowd[0].image).astype(int) - np.asarray(alone.image).astype(int)
+    assert np.abs(apart).max() <= 1
+
+
+def test_an_unknown_adapter_is_refused(engine: Engine) -> None:
+    with pytest.raises(InvalidRequestError, match="no adapter called 'magic'"):
+        engine.add(replace(ASK, loras=(Lora("magic"),)))
+
+
+def test_an_adapter_for_another_model_is_refused(
+    models: dict[str, Path], files: dict[str, Path]
+) -> None:
+    adapter = Adapter("ink", files["kohya"], models=("other",))
+    engine = Engine([describe(models["sd1"], name="sd1")], adapters=[adapter])
+    with pytest.raises(InvalidRequestError, match="not made for the model sd1"):
+        engine.add(replace(ASK, loras=(Lora("ink"),)))
+
+
+def test_an_adapter_that_does_not_fit_fails_its_request_alone(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    save_file({"unet.nothing.lora_A.weight": torch.zeros(2, 2)}, tmp_path / "odd.safetensors")
+    (tmp_path / "old.pt").write_bytes(b"pickle")
+    adapters = [
+        Adapter("odd", tmp_path / "odd.safetensors"),
+        Adapter("old", tmp_path / "old.pt"),
+    ]
+    engine = Engine([describe(models["sd1"])], adapters=adapters)
+    for name in ("odd", "old"):
+        with pytest.raises(ModelError, match=f"The adapter {name}"):
+            engine.run([replace(ASK, loras=(Lora(name),))])
+    assert engine.run([ASK])
