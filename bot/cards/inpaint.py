@@ -208,7 +208,7 @@ def preview(
         "What is tinted is painted anew; the rest comes back as it is, byte for byte."
         " In a mask, white paints and black keeps."
     )
-    lines = [text.small(" · ".join(said)), *(text.small(each.capitalize()) for each in draft.ask.notes)]
+    lines = [text.small(line) for line in (" · ".join(said), *draft.ask.notes)]
     view = ui.LayoutView(timeout=None)
     view.add_item(
         ui.Container(

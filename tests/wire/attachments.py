@@ -38,6 +38,9 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
             return picture.size
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return None
+    except (Image.DecompressionBombError, Warning):
+        # A bomb, or so broken that Pillow warns; what Discord says of such files is not known.
+        return None
 
 
 class Links:
