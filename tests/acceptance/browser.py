@@ -142,6 +142,9 @@ class Chat:
     async def painting(self, number: int) -> Image.Image:
         """The first picture of the painting of this number, as it stands in the page."""
         message = self.paintings.nth(number)
+        failed = self.page.locator(".channel-message", has_text="failed")
+        await message.or_(failed).first.wait_for(timeout=PAINT_S * 1000)
+        assert await failed.count() == 0, await failed.all_inner_texts()
         await message.wait_for(timeout=PAINT_S * 1000)
         picture = message.locator("img.gallery-image[src]").first
         await picture.wait_for()
