@@ -140,9 +140,11 @@ def may_moderate(interaction: discord.Interaction) -> bool:
 
 def _check_place(interaction: discord.Interaction) -> None:
     """Refuses before painting where the card could not be posted after it."""
+    if not interaction.guild_id:
+        return
     may = interaction.app_permissions
     missing = [] if may.attach_files else ["Attach Files"]
-    if interaction.guild_id and interaction.is_guild_integration():
+    if interaction.is_guild_integration():
         is_thread = isinstance(interaction.channel, discord.Thread)
         if not may.view_channel:
             missing.append("View Channel")

@@ -129,6 +129,7 @@ asks = st.builds(
     loras=st.lists(st.just(Lora("l" * 50, -1.5)), max_size=8).map(tuple),
     init_image=st.sampled_from(["", "a" * 64]),
     strength=st.none() | st.floats(0, 1),
+    notes=st.lists(st.text(max_size=150), max_size=3).map(tuple),
 )
 actions = st.sampled_from([PictureActions(), PictureActions(*[lambda *_: None] * 2)])  # type: ignore[list-item]
 

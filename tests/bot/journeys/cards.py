@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .conftest import Place
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 """With a loaded machine in mind; nothing waits for it to pass."""
 
 

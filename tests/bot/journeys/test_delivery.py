@@ -91,6 +91,24 @@ async def test_a_private_painting_falls_back_to_a_direct_message_alone(
     assert await status_of(studio, message) is JobStatus.DELIVERED
 
 
+async def test_a_guest_in_a_server_falls_back_to_a_direct_message(
+    place: Place, bot: StudioBot
+) -> None:
+    """Where a person brought the bot along, it has no channel of its own to post in."""
+    world = place.wire.world
+    guild = world.guild("elsewhere", has_bot=False)
+    carol, channel = guild.member(world.user("carol", has_installed=True)), guild.channel()
+    fault = place.wire.faults.order(Fault.slow(), EDIT, method="PATCH")
+    await place.wire.slash(carol, channel, "imagine", prompt="a red heart")
+    await fault.reached(PATIENCE_S)
+    place.wire.clock.advance(QUARTER_S)
+    fault.release()
+    message = await place.wire.message(world.direct(carol), is_done)
+    assert "a red heart" in message.text
+    assert not [seen for seen in place.wire.requests if str(channel.id) in seen.path]
+    await settled()
+
+
 async def test_where_the_bot_may_not_speak_any_more_it_writes_directly(
     place: Place, bot: StudioBot, studio: Studio
 ) -> None:
@@ -191,3 +209,18 @@ async def test_progress_is_shown_at_a_pace_and_ends_in_the_picture(
     ]
     assert message.num_edits == len(edits)
     assert "▰" not in message.text
+
+
+async def test_what_takes_long_shows_a_preview_before_it_is_done(
+    place: Place, bot: StudioBot
+) -> None:
+    def shows_preview(message: Message) -> bool:
+        return any(file.filename.startswith("preview-") for file in message.gallery)
+
+    reply = await ask(place, steps=100, count=4)
+    preview = await reply.message(shows_preview, timeout_s=PATIENCE_S)
+    image = Image.open(io.BytesIO(preview.gallery[0].data))
+    assert image.format == "WEBP"
+    message = await done(reply)
+    assert not shows_preview(message)
+    assert len(message.files) == 4
