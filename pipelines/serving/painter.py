@@ -18,7 +18,14 @@ from PIL import Image
 
 from ..checkpoint import Task
 from ..engine.engine import MAX_ROWS, Engine
-from ..errors import InvalidRequestError, ModelError, OutOfMemoryError, PipelineError
+from ..errors import (
+    InvalidRequestError,
+    ModelError,
+    OutOfMemoryError,
+    PipelineError,
+    RequestFailedError,
+    WorkerError,
+)
 from ..events import Cancelled, Failed, Finished, Preview, Progress, Started
 from ..request import Request
 from .messages import (
@@ -111,7 +118,12 @@ class Painter:
         self._denoising: dict[int, _Work] = {}
         """Those whose rows take part in ticks."""
         self._ids: dict[str, set[int]] = {}
+        self._device = device
         self._max_rows = max_rows
+        self._held: list[tuple[_Work, Exception]] = []
+        """Failures that may be the process's fault, until the probe says whose they are."""
+        self._probe: int | None = None
+        """The request that tells whether this process can still paint."""
         self._loading = ""
         """The model that is not loaded yet and has been asked for."""
         self._stopwatch = Stopwatch(lambda: _device_memory(device))
@@ -201,6 +213,9 @@ class Painter:
             self._tell(event)
 
     def _tell(self, event: Event) -> None:
+        if event.request_id == self._probe:
+            self._judge(event)
+            return
         work = self._works.get(event.request_id)
         if work is None:
             return
@@ -223,7 +238,10 @@ class Painter:
             case Failed(error=error):
                 self._loaded(work.checkpoint.name)
                 self._forget(event.request_id)
-                self._fail(work.key, work.index, error)
+                if _is_unexpected(error):
+                    self._suspect(work, error)
+                else:
+                    self._fail(work.key, work.index, error)
             case Cancelled():
                 self._loaded(work.checkpoint.name)
                 self._forget(event.request_id)
@@ -235,6 +253,26 @@ class Painter:
         if model == self._loading:
             self._loading = ""
             self._sender.send(Entered(Phase.PAINTING))
+
+    def _suspect(self, work: _Work, error: Exception) -> None:
+        """A poisoned CUDA context, or a library that ran out of memory, fails everybody from now
+        on: the least of requests tells whether that is so."""
+        self._held.append((work, error))
+        if self._probe is None:
+            self._probe = self._engine.add(_trial(self._default))
+
+    def _judge(self, event: Event) -> None:
+        match event:
+            case Finished() | Cancelled():
+                self._probe = None
+                for work, error in self._held:
+                    self._fail(work.key, work.index, error)
+                self._held.clear()
+            case Failed(error=error):
+                # Everything in flight goes again in a new process.
+                raise WorkerError(f"The worker on {self._device} cannot paint any more.") from error
+            case _:
+                pass
 
     def _fail(self, key: str, index: int, error: Exception) -> None:
         sentence, cause = _explain(error)
@@ -252,6 +290,14 @@ class Painter:
         ids.discard(request_id)
         if not ids:
             del self._ids[work.key]
+
+
+def _is_unexpected(error: Exception) -> bool:
+    """Whether nobody said what went wrong: the engine translates what it knows."""
+    if not isinstance(error, PipelineError):
+        return True
+    cause = error.__cause__
+    return isinstance(error, RequestFailedError) and isinstance(cause, Exception)
 
 
 def _explain(error: Exception) -> tuple[str, Cause]:

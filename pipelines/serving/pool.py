@@ -411,6 +411,8 @@ class WorkerPool:
                 )
                 if not flight.unpainted:
                     self._end(flight, Done(key))
+            case PictureFailed() if flight.is_cancelled:
+                self._end(flight, Withdrawn(key))
             case PictureFailed():
                 if worker := self._worker_of(key):
                     worker.send(Cancel(key))

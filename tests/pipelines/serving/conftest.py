@@ -49,8 +49,8 @@ class Ear:
         self._waiting.append((is_it, future))
         return await asyncio.wait_for(future, PATIENCE_S)
 
-    async def moment(self, pool: WorkerPool) -> None:
-        """Until something about the pool's workers may have changed."""
+    async def moment(self) -> None:
+        """While a state that nothing tells of may change."""
         await asyncio.sleep(0.02)
 
     async def end(self, key: str) -> Update:

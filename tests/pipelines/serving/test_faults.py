@@ -110,25 +110,6 @@ async def test_a_worker_that_hangs_is_stopped_and_its_tickets_go_again(model: Ch
         assert await ear.end("a") == Done("a")
 
 
-async def test_two_workers_share_tickets_and_one_lost_is_not_both(model: Checkpoint) -> None:
-    ear = Ear()
-    async with WorkerPool(config(model, devices=("cpu", "cpu")), ear) as pool:
-        while [w.status for w in pool.state.workers] != [WorkerStatus.READY] * 2:
-            await ear.moment(pool)
-        keys = [str(i) for i in range(6)]
-        for key in keys:
-            pool.submit(ticket(key, seeds=(1, 2), steps=100))
-        await ear.until(lambda u: u == Began("2"))
-        busy = [worker.num_running for worker in pool.state.workers]
-        assert min(busy) > 0
-        strike(pool, worker=0)
-        ends = await ear.ends(*keys)
-        assert ends == [Done(key) for key in keys]
-        assert pool.state.workers[0].restarts == 1
-        assert pool.state.workers[1].restarts == 0
-        assert len({str(pixels(ear, key)) for key in keys}) == 1
-
-
 async def test_a_worker_that_cannot_start_is_said_broken_and_breaks_who_waits(
     model: Checkpoint,
 ) -> None:
