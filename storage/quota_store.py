@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _SQL = load("quotas")
 _JOBS_SQL = load("jobs")
 
+QUARTER_S = 900.0
+"""Of an hour: the step of `guild_usage`."""
+
 
 class Quotas:
     """What members may spend."""
@@ -168,5 +171,11 @@ class Quotas:
         statement = (
             "guild_spent_lines" if budget.period.window is Window.ROLLING else "guild_spent_sum"
         )
-        found = rows.all(_SQL[statement], {"guild_id": guild_id, "start": start, "end": end})
+        span = {
+            "guild_id": guild_id,
+            "start": start,
+            "end": end,
+            "broken_end": min(end, (start // QUARTER_S + 1) * QUARTER_S),
+        }
+        found = rows.all(_SQL[statement], span)
         return tuple(Spent(row["at"], row["amount"]) for row in found if row["amount"])

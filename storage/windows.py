@@ -58,11 +58,11 @@ class Period:
                 return start, start + HOUR_S
             case _:
                 first, following = self._dates(datetime.fromtimestamp(now, zone).date())
-                start, end = _midnight(first, zone), _midnight(following, zone)
-                if end <= now:
-                    # Clocks were set back over midnight and it is yesterday again.
-                    end = _midnight(following, zone, fold=1)
-                return start, end
+                if _midnight(following, zone) <= now:
+                    # Clocks went back over midnight, and it is yesterday again: the new window
+                    # has begun and goes on.
+                    first, following = self._dates(following)
+                return _midnight(first, zone), _midnight(following, zone)
 
     def is_counted(self, at: float, now: float, zone: tzinfo) -> bool:
         """Whether something spent at a moment counts now."""
@@ -86,9 +86,10 @@ class Period:
                 raise AssertionError(f"{self.window} has no dates")
 
 
-def _midnight(day: date, zone: tzinfo, fold: int = 0) -> float:
-    # A midnight that clocks skip becomes the moment of the jump, which is that day's first.
-    return datetime.combine(day, time(fold=fold), zone).timestamp()
+def _midnight(day: date, zone: tzinfo) -> float:
+    # One that clocks skip becomes the moment of the jump, which is that day's first; of one that
+    # comes twice it is the first.
+    return datetime.combine(day, time(), zone).timestamp()
 
 
 def zone_named(name: str) -> tzinfo:

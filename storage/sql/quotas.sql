@@ -70,8 +70,7 @@ SELECT :start AS at, (
     SELECT coalesce(sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END), 0)
     FROM ledger INDEXED BY ledger_by_time
     WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
-        AND counts_at >= :start AND counts_at <= :end
-        AND counts_at < (CAST(:start / 900 AS INTEGER) + 1) * 900
+        AND counts_at >= :start AND counts_at < :broken_end
 ) + (
     SELECT coalesce(sum(amount), 0)
     FROM guild_usage
@@ -81,12 +80,12 @@ SELECT :start AS at, (
 
 -- name: guild_spent_lines
 -- What a server used between two moments: the first, broken quarter of an hour line by line, the
--- others from their tallies, as if each were spent in its last millisecond.
+-- others from their tallies, as if each were spent in its last millisecond. (`:broken_end` is one
+-- bound, for of two upper ones SQLite seeks by the first and reads a whole month.)
 SELECT counts_at AS at, sum(CASE kind WHEN 'hold' THEN amount ELSE -amount END) AS amount
 FROM ledger INDEXED BY ledger_by_time
 WHERE kind IN ('hold', 'release') AND guild_id = :guild_id
-    AND counts_at >= :start AND counts_at <= :end
-    AND counts_at < (CAST(:start / 900 AS INTEGER) + 1) * 900
+    AND counts_at >= :start AND counts_at < :broken_end
 GROUP BY counts_at
 UNION ALL
 SELECT quarter * 900 + 899.999, amount

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from limner.storage.errors import InvalidSettingError
 from limner.storage.windows import MAX_ROLLING_S, Period, Window, zone_named
 
 # Half and quarter hours, both hemispheres, midnights that are skipped (Sao Paulo, Santiago,
-# Beirut), repeated (Havana), and a day that never was (Apia, 30 December 2011).
+# Beirut), repeated (Havana, and with the evening before it Saint John's), and a day that never
+# was (Apia, 30 December 2011).
 ZONES = [
     ZoneInfo(name)
     for name in (
@@ -20,6 +21,7 @@ ZONES = [
         "Europe/Berlin",
         "America/New_York",
         "America/Sao_Paulo",
+        "America/St_Johns",
         "America/Santiago",
         "America/Havana",
         "Asia/Beirut",
@@ -47,8 +49,14 @@ def at(text: str, zone: str = "UTC") -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
+ST_JOHNS = ZoneInfo("America/St_Johns")
+# Within the hour after 00:01 of 2 November 2008 there, which was 23:01 of the 1st again.
+REPEATED_EVENING = datetime(2008, 11, 2, 2, 50, tzinfo=UTC).timestamp()
+
+
 @settings(deadline=None)
 @given(moments, zones, calendars)
+@example(REPEATED_EVENING, ST_JOHNS, Window.DAY)
 def test_a_moment_lies_in_its_window_and_the_next_begins_where_it_ends(
     now: float, zone: ZoneInfo, window: Window
 ) -> None:
