@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated
 
 import typer
@@ -17,8 +17,12 @@ def bench(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, auto.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16, auto.")] = "auto",
     rounds: Annotated[int, typer.Option(min=1, help="Of every measurement, in turn.")] = 3,
-    arrivals: Annotated[int, typer.Option(min=2, help="Of each Poisson trace.")] = 200,
+    arrivals: Annotated[int, typer.Option(min=0, help="Of each Poisson trace; 0 for none.")] = 200,
     burst: Annotated[int, typer.Option(min=1, help="Requests that come at once.")] = 32,
+    steps: Annotated[tuple[int, int], typer.Option(help="Fewest and most of a mixed request.")] = (
+        10,
+        30,
+    ),
     json: Annotated[Path | None, typer.Option(help="Write every figure there.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG there.")] = None,
 ) -> None:
@@ -32,7 +36,13 @@ def bench(
 
     console = Console(stderr=True)
     plan = Plan(
-        shape=shape, device=device, dtype=dtype, rounds=rounds, arrivals=arrivals, burst=burst
+        shape=shape,
+        device=device,
+        dtype=dtype,
+        rounds=rounds,
+        arrivals=arrivals,
+        burst=burst,
+        steps=steps,
     )
     try:
         report = run(plan, lambda words: console.print(f"[dim]{words}[/dim]"))

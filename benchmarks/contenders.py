@@ -15,7 +15,6 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 
 from ..pipelines.checkpoint import describe
-from ..pipelines.engine.engine import Engine
 from ..pipelines.events import Failed, Finished, Progress
 from ..pipelines.families.opening import open_pipeline
 from ..pipelines.families.sd import StableDiffusionPipeline
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ..pipelines.engine.engine import Engine
     from ..pipelines.request import Request
     from .loads import Arrival
 

@@ -114,7 +114,7 @@ def loads(
     shares: Sequence[float],
     say: Callable[[str], None],
 ) -> list[Load]:
-    """The same trace for all; one by one is painted once, as its times do not depend on arrivals."""
+    """The same trace for all. One by one is painted once: its times do not depend on arrivals."""
     seconds = [one_by_one.paint(request) for request in requests]
     capacity = len(seconds) / sum(seconds)
     found: list[Load] = []

@@ -7,14 +7,13 @@ import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
     from .measure import Burst, Ceiling, Load, Lone
@@ -147,10 +146,9 @@ def plot(report: Report, path: Path) -> None:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
     except OSError:
         pass
     return platform.processor() or platform.machine()

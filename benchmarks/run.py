@@ -34,6 +34,7 @@ class Plan:
     rounds: int = 3
     burst: int = 32
     arrivals: int = 200
+    """Of each Poisson trace; 0 leaves the traces out."""
     steps: tuple[int, int] = (10, 30)
     lone_steps: int = 20
     shares: tuple[float, ...] = SHARES
@@ -68,12 +69,19 @@ def run(plan: Plan, say: Callable[[str], None]) -> Report:
         measure.burst([limner], requests, 1)
         say("one request alone")
         lone = measure.lone([one_by_one, limner], alone(plan.lone_steps), 2 * plan.rounds + 1)
+        for line in lone:
+            say(f"  {line.contender}: {line.median_s:.3f} s")
         say(f"bursts of {plan.burst}")
         burst = measure.burst(contenders, requests, plan.rounds)
+        for line in burst:
+            say(f"  {line.contender}: {line.pictures_per_s:.2f} pictures/s")
         say("what the bare denoiser allows")
         ceiling = measure.ceiling(model, limner, requests, plan.rounds)
+        say(f"  {ceiling.bare_share:.0%}")
         arrivals = mixed(plan.arrivals, steps=plan.steps, seed=2)
-        loads = measure.loads(one_by_one, [whole, limner], arrivals, plan.shares, say)
+        loads: list[measure.Load] = []
+        if arrivals:
+            loads = measure.loads(one_by_one, [whole, limner], arrivals, plan.shares, say)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return Report(
         today,
