@@ -209,6 +209,7 @@ def test_the_typed_form_of_an_ask_paints_the_same(ask: Ask) -> None:
         guidance_scale=round(ask.guidance_scale or 0, 3),
         strength=None,
         init_image="",
+        notes=(),
     )
     (line,) = read(text.typed(ask))
     (again,) = asks_of(text.typed(ask), "", {"house": HOUSE})

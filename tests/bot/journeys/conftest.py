@@ -65,6 +65,7 @@ def settings_for(model: Path, folder: Path) -> Settings:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def studio(model: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Studio]:
     async with open_studio(settings_for(model, tmp_path_factory.mktemp("data"))) as studio:
+        await studio.pool.ready()
         yield studio
 
 

@@ -44,6 +44,23 @@ async def test_cancel_is_for_the_owner_and_for_moderators(
         assert is_done(again)
 
 
+async def test_who_waits_sees_their_place_and_can_leave_the_queue(
+    place: Place, bot: StudioBot, studio: Studio
+) -> None:
+    studio.pool.pause()
+    try:
+        replies = [await ask(place, who) for who in (place.alice, place.bob)]
+        cards = [await reply.message(is_waiting, timeout_s=PATIENCE_S) for reply in replies]
+        # Who has used less is next, whoever came first.
+        said = sorted(card.text.splitlines()[1].split(" · ")[0] for card in cards)
+        assert said == ["Next in the queue", "Place 2 in the queue"]
+        await place.wire.click(place.bob, cards[1], "Cancel")
+        await replies[1].message(lambda m: "Cancelled." in m.text, timeout_s=PATIENCE_S)
+    finally:
+        studio.pool.resume()
+    assert is_done(await done(replies[0]))
+
+
 async def test_cancelling_what_has_ended_says_so(place: Place, bot: StudioBot) -> None:
     reply = await ask(place, steps=50)
     card = await reply.message(is_waiting, timeout_s=PATIENCE_S)
