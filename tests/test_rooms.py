@@ -1,4 +1,4 @@
-"""The map in docs/architecture.md, held: which room may import what, and that the wheel has them all."""
+"""The map in docs/architecture.md, held: which room may import what; the wheel has them all."""
 
 from __future__ import annotations
 
