@@ -12,14 +12,15 @@ from tempfile import TemporaryDirectory
 from .browser import DESKTOP, PHONE, find_chromium, open_chat, running_demo
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-WISHES = ("a red heart --seed 7", "a yellow star --n 4 --seed 1")
+WISHES = ("a red heart --seed 7", "a rocket --n 2 --seed 1")
+TALL = (DESKTOP[0], 1200)
 
 
 async def main() -> None:
     chromium = find_chromium()
     with TemporaryDirectory() as folder:
         async with running_demo(Path(folder)) as demo:
-            async with open_chat(demo.url, chromium, DESKTOP) as chat:
+            async with open_chat(demo.url, chromium, TALL) as chat:
                 for number, wish in enumerate(WISHES):
                     await chat.say(f"/imagine prompt: {wish}")
                     await chat.painting(number)
