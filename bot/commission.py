@@ -78,10 +78,10 @@ async def place(
 
 async def place_many(
     interaction: discord.Interaction, context: Context, asks: Sequence[Ask]
-) -> None:
+) -> tuple[int, RefusedError | None]:
     """Submits several asks of one acknowledged interaction, each with a message of its own.
 
-    Raises `RefusedError` at the first that is not taken; those before it are.
+    Stops at the first that is refused; gives how many were taken, and that refusal.
     """
     for num_taken, ask in enumerate(asks):
         view = ui.LayoutView(timeout=None)
@@ -93,12 +93,8 @@ async def place_many(
             await place(interaction, context, ask, message.id)
         except RefusedError as error:
             await message.delete()
-            if not num_taken:
-                raise
-            raise RefusedError(
-                f"{num_taken} of {len(asks)} are under way, the rest is not: {error}",
-                again_at=error.again_at,
-            ) from error
+            return num_taken, error
+    return len(asks), None
 
 
 def member_of(interaction: discord.Interaction) -> Member:

@@ -15,7 +15,7 @@ from ..commission import judge, place_many
 from ..composing import compose
 from ..context import context_of
 from ..errors import RefusedError
-from ..notes import answered, note
+from ..notes import NO_MENTIONS, answered, note
 from ..pricing import credits_text
 from ..prompts import escape, read, shorten, unescape
 from .identity import custom_id, template
@@ -98,8 +98,21 @@ class Confirm(
             judge(interaction, context, ask)
         if not context.delivery.claim(message.id):
             raise RefusedError("These are under way already.")
-        await interaction.response.edit_message(view=note(f"{len(asks)} prompts are under way."))
-        await place_many(interaction, context, asks)
+        num_taken = 0
+        try:
+            await interaction.response.defer()
+            num_taken, refusal = await place_many(interaction, context, asks)
+        finally:
+            if not num_taken:
+                # Nothing was spent, so the question may be answered again.
+                context.delivery.disclaim(message.id)
+        if num_taken:
+            await interaction.edit_original_response(
+                view=note(f"{num_taken} of {len(asks)} prompts are under way."),
+                allowed_mentions=NO_MENTIONS,
+            )
+        if refusal is not None:
+            raise refusal
 
 
 class NeverMind(ui.DynamicItem[Pressed], template=template("nevermind")):

@@ -17,6 +17,7 @@ import discord
 import pytest
 import pytest_asyncio
 from discord.ext import commands
+
 from limner.bot.cards import DYNAMIC_ITEMS
 from limner.bot.cogs.imagine import Imagine
 from limner.bot.context import Context, ContextCog
@@ -30,7 +31,6 @@ from limner.bot.settings import (
     StorageSettings,
     StyleSettings,
 )
-
 from tests.wire import Wire
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from limner.bot.studio import Studio
-
     from tests.wire.entities import Channel, Guild, User
 
 

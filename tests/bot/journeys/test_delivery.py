@@ -7,9 +7,9 @@ import io
 from typing import TYPE_CHECKING
 
 import pytest
-from limner.storage.records import JobStatus
 from PIL import Image
 
+from limner.storage.records import JobStatus
 from tests.wire import Fault
 
 from .cards import PATIENCE_S, ask, done, is_done, job_id_of, paint
@@ -17,7 +17,6 @@ from .conftest import StudioBot, settled
 
 if TYPE_CHECKING:
     from limner.bot.studio import Studio
-
     from tests.wire.entities import Message
     from tests.wire.replies import Reply
 

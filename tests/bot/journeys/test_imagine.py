@@ -6,10 +6,11 @@ import io
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
+
 from limner.bot.ask import Ask
 from limner.bot.underlay import SUBTLE
 from limner.storage.records import JobStatus
-from PIL import Image
 
 from .cards import PATIENCE_S, is_done, job_id_of, menu_of, paint
 from .conftest import settled

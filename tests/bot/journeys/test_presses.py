@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage.records import JobStatus
 
 from .cards import PATIENCE_S, ask, done, is_done, job_id_of, menu_of, paint
@@ -12,7 +13,6 @@ from .conftest import StudioBot, settled
 
 if TYPE_CHECKING:
     from limner.bot.studio import Studio
-
     from tests.wire.entities import Message
 
     from .conftest import Place
@@ -156,7 +156,26 @@ async def test_a_confirmed_question_paints_each_prompt_once(place: Place, bot: S
     await settled()
     assert len(place.channel.timeline) == 2
     said = [m.text for press in presses for m in press.interaction.followups if m.is_ephemeral]
-    assert said == ["These are under way already."] or not said
+    assert all(text == "These are under way already." for text in said)
+    assert "2 of 2 prompts are under way." in asked.text
+
+
+async def test_of_several_prompts_what_the_queue_takes_is_painted(
+    place: Place, bot: StudioBot, studio: Studio
+) -> None:
+    asked = await question(place, "a {red, green} heart --repeat 8")
+    studio.pool.pause()
+    try:
+        reply = await place.wire.click(place.alice, asked, "Paint them")
+        refusal = await reply.followup(lambda m: m.is_ephemeral)
+        assert "10 jobs waiting already" in refusal.text
+        await place.wire.until(
+            lambda: "10 of 16 prompts are under way." in asked.text, "the question's answer"
+        )
+        assert len([m for m in place.channel.timeline if is_waiting(m)]) == 10
+    finally:
+        studio.pool.resume()
+    await settled()
 
 
 async def test_a_question_is_answered_after_a_restart(place: Place, studio: Studio) -> None:
