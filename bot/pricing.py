@@ -22,7 +22,9 @@ def price(ask: Ask, checkpoint: Checkpoint) -> int:
     guidance = checkpoint.guidance_scale if ask.guidance_scale is None else ask.guidance_scale
     steps = Fraction(checkpoint.steps if ask.steps is None else ask.steps)
     if ask.init_image:
-        strength = checkpoint.strength if ask.strength is None else ask.strength
+        # As `pipelines.limits` fills it in: what is masked is painted from nothing.
+        usual_strength = 1.0 if ask.mask_image else checkpoint.strength
+        strength = usual_strength if ask.strength is None else ask.strength
         # A painting over a picture runs only this share of its steps, and at least one.
         steps = max(Fraction(1), steps * Fraction(strength).limit_denominator(1000))
     pixels = (ask.width or checkpoint.size_px) * (ask.height or checkpoint.size_px)

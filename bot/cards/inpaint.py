@@ -64,7 +64,7 @@ _LABELS = {
     Deed.GROW: ("Grow", "➕"),
     Deed.SHRINK: ("Shrink", "➖"),
     Deed.SOFTER: ("Softer edge", "🌫️"),
-    Deed.HARDER: ("Harder edge", "🔪"),
+    Deed.HARDER: ("Harder edge", "🔳"),
     Deed.CANCEL: ("Never mind", None),
 }
 

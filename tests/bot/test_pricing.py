@@ -36,6 +36,9 @@ def test_without_guidance_there_is_one_row_and_half_the_price():
 
 def test_painting_over_a_picture_costs_the_share_that_is_painted():
     assert price(Ask("heart", init_image="a" * 64, strength=0.25), HOUSE) == CREDIT // 4
+    # Without a word about it, a masked part is painted from nothing, as the engine does it.
+    masked = Ask("heart", init_image="a" * 64, mask_image="b" * 64)
+    assert price(masked, HOUSE) == CREDIT
 
 
 asks = st.builds(
