@@ -19,6 +19,9 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Of every measurement, in turn.")] = 3,
     arrivals: Annotated[int, typer.Option(min=0, help="Of each Poisson trace; 0 for none.")] = 200,
     burst: Annotated[int, typer.Option(min=1, help="Requests that come at once.")] = 32,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Of torch on a CPU; 0 for its own choice.")
+    ] = 0,
     steps: Annotated[tuple[int, int], typer.Option(help="Fewest and most of a mixed request.")] = (
         10,
         30,
@@ -43,6 +46,7 @@ def bench(
         arrivals=arrivals,
         burst=burst,
         steps=steps,
+        threads=threads,
     )
     try:
         report = run(plan, lambda words: console.print(f"[dim]{words}[/dim]"))

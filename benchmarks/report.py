@@ -110,7 +110,7 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     ceiling = report.ceiling
     console.print(
-        f"The bare denoiser at the same buckets takes {ceiling.bare_share:.0%} of the burst's time. "
+        f"The bare denoiser at the same buckets takes {ceiling.bare_share:.0%} of a burst's time. "
         f"Matrices multiply at {ceiling.matmul_gflops:.0f} GFLOP/s here; the burst reaches "
         f"{ceiling.denoiser_gflops:.0f} ({ceiling.denoiser_gflops / ceiling.matmul_gflops:.0%})."
     )

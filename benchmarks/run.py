@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import torch
+
 from ..pipelines.checkpoint import describe
 from ..pipelines.engine.device import choose_device, choose_dtype
 from ..pipelines.engine.engine import Engine
@@ -38,12 +40,16 @@ class Plan:
     steps: tuple[int, int] = (10, 30)
     lone_steps: int = 20
     shares: tuple[float, ...] = SHARES
+    threads: int = 0
+    """Of torch on a CPU; on a busy machine one is the steadier measure. 0: torch's own choice."""
     with_float32: bool = True
     """Also diffusers one by one in float32, as people run it on a CPU."""
 
 
 def run(plan: Plan, say: Callable[[str], None]) -> Report:
     """Raises `PipelineError` for a shape, device or precision that can't be had."""
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
     device = choose_device(plan.device)
     dtype = choose_dtype(plan.dtype, device)
     name = str(dtype).removeprefix("torch.")

@@ -41,7 +41,7 @@ class Checkpoint:
     sampler: str
     strength: float
     fingerprint: str
-    """A hash of its configuration and its weights' headers: the same pictures come from the same."""
+    """A hash of its configuration and samples of its weights: equal ones paint the same."""
     num_bytes: int
     """Of its weights on disk."""
 

@@ -77,7 +77,7 @@ def fill(request: Request, checkpoint: Checkpoint) -> Request:
 
 
 def check(request: Request, checkpoint: Checkpoint) -> None:
-    """Raises `InvalidRequestError`, one sentence, if this checkpoint can never paint the request."""
+    """Raises `InvalidRequestError`, one sentence, if this checkpoint can never paint it."""
     filled = fill(request, checkpoint)
     _check_numbers(filled)
     _check_size(filled, checkpoint)
@@ -85,7 +85,7 @@ def check(request: Request, checkpoint: Checkpoint) -> None:
 
 
 def rows_of(request: Request, checkpoint: Checkpoint | None = None) -> int:
-    """Rows of the forward pass: one, or two with guidance. Without a checkpoint it must be filled."""
+    """Rows of the forward pass: one, or two with guidance. Without a checkpoint: if filled."""
     scale = request.guidance_scale
     if scale is None:
         assert checkpoint is not None, "a request that is not filled needs its checkpoint"

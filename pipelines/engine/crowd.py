@@ -1,4 +1,4 @@
-"""Every request that the engine has, by id and by phase; which of them wait, run, or are decoded."""
+"""Every request that the engine has, by id and by phase. What is done with them is the engine's."""
 
 from __future__ import annotations
 

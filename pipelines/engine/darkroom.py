@@ -133,7 +133,8 @@ class Darkroom:
         release(self._device)
         self._most = 1
         log.warning("out of memory decoding %d pictures; going on one by one", len(latents))
-        return torch.cat([self._decode_alone(codec, one) for one in latents.split(1)])
+        alone = [latents[index : index + 1] for index in range(len(latents))]
+        return torch.cat([self._decode_alone(codec, one) for one in alone])
 
     def _decode_alone(self, codec: Codec, latents: Tensor) -> Tensor:
         for is_tiled in (False, True):

@@ -33,8 +33,8 @@ class _Captured:
 
 
 class Graphs:
-    """Owns what was captured. A captured tick always blends, rescales and adds noise: zeros and ones
-    make that exact, and one graph serves every mixture of requests."""
+    """Owns what was captured. A captured tick always blends, rescales and adds noise: zeros and
+    ones make that exact, and one graph serves every mixture of requests."""
 
     def __init__(self, step: Callable[[Lane, Orders], None]) -> None:
         self._step = step

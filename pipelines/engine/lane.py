@@ -26,7 +26,7 @@ SCRATCH: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a request's run begins. Shapes: (1, channels, h, w) float32 on the CPU; masks one channel."""
+    """How a request's run begins. Shapes: (1, channels, h, w) float32 on the CPU; masks 1 wide."""
 
     latents: Tensor
     conditional: Conditioning

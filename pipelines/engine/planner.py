@@ -32,7 +32,7 @@ class Plan:
 
 
 class Shares:
-    """What each tenant has used. One who comes new, or back, starts level with who has used least."""
+    """What each tenant has used. Who comes new, or back, starts level with who has used least."""
 
     def __init__(self) -> None:
         self._used: dict[str, float] = {}
@@ -53,7 +53,7 @@ class Shares:
 
 @dataclass(slots=True)
 class TickCosts:
-    """What a tick of each bucket takes, learnt while running; before that, one unit and one a row."""
+    """What a tick of each bucket takes, learnt while running; at first one unit and one a row."""
 
     _seconds: dict[int, float] = field(default_factory=dict[int, float])
 

@@ -50,7 +50,7 @@ class Codec:
 
     @torch.inference_mode()
     def encode(self, pixels: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Mean and deviation of each picture's posterior, (1, channels, h, w) float32 on the CPU."""
+        """Each picture's posterior: mean and deviation, (1, channels, h, w) float32 on the CPU."""
         batch = torch.cat([*pixels, pixels[-1]] if len(pixels) == 1 else list(pixels))
         batch = batch.to(self.vae.device, self.vae.dtype)
         posterior = self.vae.encode(batch).latent_dist

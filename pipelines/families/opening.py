@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import diffusers
-import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
@@ -25,6 +24,8 @@ from .standard import copy_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import torch
 
     from ..checkpoint import Checkpoint
     from ..headers import Header
@@ -72,7 +73,7 @@ def _open(
     with tempfile.TemporaryDirectory() as temporary:
         folder = copy_configuration(standard.value, Path(temporary))
         scheduler = _scheduler(folder, header)
-        opened = pipeline.from_single_file(
+        return pipeline.from_single_file(
             str(checkpoint.path),
             config=str(folder),
             torch_dtype=dtype,
@@ -80,7 +81,6 @@ def _open(
             scheduler=scheduler,
             **nothing,
         )
-    return opened
 
 
 def _scheduler(folder: Path, header: Header) -> Any:

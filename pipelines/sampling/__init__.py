@@ -1,1 +1,1 @@
-"""How x moves: a diffusers scheduler's run as a table of coefficients, and one update for all rows."""
+"""How x moves: a diffusers scheduler's run as a table of numbers, and one update for all rows."""

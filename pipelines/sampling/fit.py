@@ -247,7 +247,7 @@ def _denoised(
 
 
 def _replay_residual(ask: Ask, scheduler: Any, table: Table) -> float:
-    """How far the table's run is from the scheduler's own on large random states, blends included."""
+    """How far the table is from the scheduler itself on large random states, blends included."""
     run = _Run(ask, scheduler)
     run.add_noise(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), 0)
     source = torch.Generator().manual_seed(1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KARRAS = "_karras"
-"""A name's ending that asks for Karras et al.'s sigmas (https://arxiv.org/abs/2206.00364, eq. 5)."""
+"""A name's ending that asks for the sigmas of https://arxiv.org/abs/2206.00364, eq. 5."""
 
 
 @dataclass(frozen=True, slots=True)

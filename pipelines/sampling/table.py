@@ -1,13 +1,12 @@
-"""A sampler's whole run as numbers: what `fit` makes of a diffusers scheduler, what `update` applies."""
+"""A sampler's whole run as numbers: made by `fit` from a diffusers scheduler, used by `update`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 STATES: Final = 4

@@ -20,7 +20,7 @@ def guide(conditional: Tensor, unconditional: Tensor, scale: Tensor) -> Tensor:
 
 
 def rescale(guided: Tensor, conditional: Tensor, share: Tensor) -> Tensor:
-    """Takes back the contrast that guidance adds (https://arxiv.org/abs/2305.08891, section 3.4)."""
+    """Takes back the contrast of guidance (https://arxiv.org/abs/2305.08891, section 3.4)."""
     inner = (1, 2, 3)
     ratio = conditional.std(inner, keepdim=True) / guided.std(inner, keepdim=True).clamp(min=1e-8)
     return share * (guided * ratio) + (1 - share) * guided

@@ -1,9 +1,9 @@
-"""Small random models in diffusers layout, for tests: every family, seconds to make, kilobytes big."""
+"""Small random models in diffusers layout, for tests: every family, made in a second each."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers import (
@@ -16,13 +16,17 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from limner.pipelines.families.standard import byte_letters
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
 )
+
+from limner.pipelines.families.standard import byte_letters
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BETAS = {
     "beta_start": 0.00085,

@@ -1,4 +1,4 @@
-"""A request in a crowd gets the picture that it gets alone, whoever joins, leaves or fails beside it."""
+"""A request in a crowd gets the picture that it gets alone, whoever joins or leaves beside it."""
 
 from __future__ import annotations
 

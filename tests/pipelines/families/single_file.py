@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors.torch import load_file, save_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import torch
 
 _RESNET = (
     ("norm1", "in_layers.0"),

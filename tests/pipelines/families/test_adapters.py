@@ -1,4 +1,4 @@
-"""LoRA files in both layouts: asked for by name, in the batch key, exact beside requests without."""
+"""LoRA files in both layouts: asked for by name, in the batch key, exact beside others."""
 
 from __future__ import annotations
 
