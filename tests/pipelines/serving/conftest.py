@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
 from limner.pipelines.checkpoint import Checkpoint, describe
 from limner.pipelines.request import Request
 from limner.pipelines.serving.tickets import Ticket

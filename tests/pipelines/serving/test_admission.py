@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from limner.pipelines.serving.admission import Admission
 from limner.pipelines.serving.config import Fairness, Limits
 from limner.pipelines.serving.tickets import Ticket

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from PIL import Image
+
 from limner.pipelines.errors import WorkerError
 from limner.pipelines.serving.config import Patience, PoolConfig
 from limner.pipelines.serving.pool import WorkerPool
@@ -27,7 +29,6 @@ from limner.pipelines.serving.updates import (
     Waiting,
     Withdrawn,
 )
-from PIL import Image
 
 from .conftest import PATIENCE_S, Ear, strike, ticket
 
@@ -61,7 +62,7 @@ async def test_a_killed_worker_loses_no_ticket_and_only_the_guilty_one_fails(
         ticket("one", seeds=(9,), steps=10),
         ticket("cancelled", steps=100),
     ]
-    async with WorkerPool(config(model), ear) as pool:
+    async with WorkerPool(config(model, max_rows=16), ear) as pool:
         await pool.ready()
         pool.pause()
         for one in crowd:

@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from limner.pipelines.serving.forecast import Course, Lane, begins_s
 from limner.pipelines.serving.pace import Pace
 from limner.pipelines.serving.tickets import Ticket

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import pytest_asyncio
+from PIL import Image
+
 from limner.pipelines.checkpoint import Checkpoint, describe
 from limner.pipelines.errors import QueueFullError
 from limner.pipelines.finish.png import read_parameters
@@ -31,7 +33,6 @@ from limner.pipelines.serving.updates import (
     Waiting,
     Withdrawn,
 )
-from PIL import Image
 
 from .conftest import Ear, ticket
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import pytest_asyncio
+
 from limner.pipelines.checkpoint import Checkpoint, describe
 from limner.pipelines.serving.config import Patience, PoolConfig
 from limner.pipelines.serving.pool import WorkerPool

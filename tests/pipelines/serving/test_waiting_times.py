@@ -9,6 +9,7 @@ import statistics
 from dataclasses import dataclass, field
 
 import pytest
+
 from limner.pipelines.checkpoint import Checkpoint, Task
 from limner.pipelines.engine.live import BatchKey, Live
 from limner.pipelines.engine.planner import Planner
