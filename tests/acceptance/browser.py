@@ -134,10 +134,17 @@ class Chat:
         return self.page.locator(".channel-message").filter(has=again)
 
     async def say(self, text: str) -> None:
-        """Types it into the composer, all of it, and presses Enter."""
-        await self.page.locator("#channel-composer-input").click()
+        """Types it into the composer, all of it, presses Enter, and sees it taken."""
+        box = self.page.locator("#channel-composer-input")
+        await box.click()
         await self.page.keyboard.type(text)
         await self.page.keyboard.press("Enter")
+        async with asyncio.timeout(PAGE_S):
+            while True:
+                is_busy = await self.page.evaluate("Boolean(simcordPreview.pendingAction)")
+                if not is_busy and await box.input_value() == "":
+                    return
+                await asyncio.sleep(0.05)
 
     async def painting(self, number: int) -> Image.Image:
         """The first picture of the painting of this number, as it stands in the page."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+LOW = (900, 420)
+"""A few messages fill it."""
+
 
 def messages(chat: Chat, text: str):
     return chat.page.locator(".channel-message").filter(has_text=text)
@@ -48,9 +51,9 @@ async def test_commands_typed_at_any_pace_or_pasted_are_commands(
 async def test_progress_moves_by_itself_and_the_newest_message_stays_in_sight(
     window: Window, bots: list[EaselBot]
 ) -> None:
-    async with open_chat(window.url, find_chromium()) as chat:
-        for number in range(8):
-            await chat.say(f"a line, number {number}\nand another\nand a third")
+    async with open_chat(window.url, find_chromium(), LOW) as chat:
+        for number in range(4):
+            await chat.say(f"a line, number {number}")
         await chat.say("/imagine a red heart")
         await messages(chat, "step 1 of 3").wait_for()
         bots[0].go_on.set()

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import discord
 import pytest
 from discord.ext import commands
+from simcord.actors import MemberActor
+from simcord.env import Env
+
 from limner.bot.errors import StartError
 from limner.playground.demo import Playground
 from limner.playground.world import FILE_LIMIT_BYTES, Room, furnish
-from simcord.actors import MemberActor
-from simcord.env import Env
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
