@@ -55,8 +55,8 @@ _OLD_CARD_INTERVAL_S = 60
 _SMALLEST_BYTES = 2048
 """Pictures are not made smaller than this, whatever Discord says."""
 _CLOSING_PATIENCE_S = 5
-_RETRIES_S = (2, 5, 15, 60, 300, 900)
-"""Waits between attempts while Discord can't be reached; after the last, the next start tries."""
+_RETRIES_S = (2, 5, 15, 60, 300, *[900] * 96)
+"""Waits between attempts while Discord can't be reached, a day long; then the next start tries."""
 
 
 @dataclass(slots=True)

@@ -103,9 +103,8 @@ def done(
                 [(each.file, f"Seed {each.picture.seed}: {alt}") for each in shown[:_GALLERY_SIZE]]
             )
         )
-    seeds = ", ".join(str(each.picture.seed) for each in shown)
-    label = "Seed" if len(shown) == 1 else "Seeds"
-    container.add_item(ui.TextDisplay(f"{label} {seeds}\n{_small_print(job, ask, defaults)}"))
+    seeds = text.seeds([each.picture.seed for each in shown])
+    container.add_item(ui.TextDisplay(f"{seeds}\n{_small_print(job, ask, defaults)}"))
     if text.is_long(ask):
         whole = Named(f"prompt-{job.id}.txt", text.typed(ask).encode())
         files.append(whole)

@@ -13,6 +13,8 @@ from ..pricing import credits_text
 from ..prompts import Flags, Line, escape, shorten, write
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...pipelines.checkpoint import Checkpoint
     from ...storage.records import Job
     from ..ask import Ask
@@ -79,6 +81,14 @@ def kind(ask: Ask) -> str:
             return "Inpainting"
         case Kind.IMAGINE:
             return "Over a picture" if ask.init_image else ""
+
+
+def seeds(seeds: Sequence[int]) -> str:
+    """Each picture's seed, in their order."""
+    if not seeds:
+        return "The pictures are not in the store any more."
+    label = "Seed" if len(seeds) == 1 else "Seeds"
+    return f"{label} {', '.join(map(str, seeds))}"
 
 
 def place(place: int, wait_s: float | None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from limner.storage.records import JobStatus
 
@@ -158,6 +160,23 @@ async def test_a_confirmed_question_paints_each_prompt_once(place: Place, bot: S
     said = [m.text for press in presses for m in press.interaction.followups if m.is_ephemeral]
     assert all(text == "These are under way already." for text in said)
     assert "2 of 2 prompts are under way." in asked.text
+
+
+async def test_several_prompts_go_over_one_picture(place: Place, bot: StudioBot) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), "red").save(file, "PNG")
+    image = ("me.png", file.getvalue())
+    asked = await question(place, "a {red, green} heart", image=image, strength=0.7)
+    assert "2 prompts, 2 pictures" in asked.text
+    await place.wire.click(place.alice, asked, "Paint them")
+    for words in ("**a red heart**", "**a green heart**"):
+        card = await place.wire.message(
+            place.channel, lambda m, w=words: is_done(m) and m.text.startswith(w)
+        )
+        assert "Over a picture" in card.text
+        assert "strength 0.7" in card.text
+        assert (card.gallery[0].width, card.gallery[0].height) == (152, 104)
+    await settled()
 
 
 async def test_of_several_prompts_what_the_queue_takes_is_painted(
