@@ -66,6 +66,7 @@ async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
         await resources.enter_async_context(pool)
         studio.metrics.watch(lambda: pool.state, asyncio.get_running_loop())
         await resources.enter_async_context(serve(studio.metrics, settings.logging.metrics_port))
+        studio.sweep_later()
         yield studio
         studio.close_doors()
 

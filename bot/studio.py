@@ -12,25 +12,33 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 from PIL import Image
 
 from ..pipelines.errors import PipelineError, QueueFullError
 from ..pipelines.serving.tickets import Ticket
-from ..pipelines.serving.updates import Began, Broke, Done, Painted, Update, Withdrawn
-from ..storage.errors import QuotaRefusedError, StorageError
+from ..pipelines.serving.updates import Began, Broke, Done, Moved, Painted, Update, Withdrawn
+from ..storage.errors import (
+    IllegalTransitionError,
+    NoSuchPictureError,
+    QuotaRefusedError,
+    StorageError,
+)
 from ..storage.records import Job, JobStatus, NewJob, NewPicture
 from . import refusals
 from .ask import Ask
+from .errands import Errands
 from .errors import RefusedError
 from .judging import Judge
 from .metrics import Metrics
-from .pricing import price
+from .pricing import CREDIT, price
 from .repaint import paste_back_png
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..pipelines.checkpoint import Checkpoint
     from ..pipelines.serving.pool import WorkerPool
@@ -40,6 +48,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SWEEP_EVERY_S = 24 * 3600.0
+_RETRIES_S = (5.0, 60.0, 600.0)
+"""Waits between attempts to write an end down, while the disk is full, say."""
 _BYTES_A_PIXEL = 4
 """More than a PNG takes: what must be free before a picture is accepted."""
 _TELLERS_AT_ONCE = 8
@@ -82,6 +93,8 @@ class _Run:
     job: Job
     ask: Ask
     painted: dict[int, Painted] = field(default_factory=dict[int, Painted])
+    share: float = 0.0
+    """Of its steps that are done."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -107,7 +120,7 @@ class Studio:
         self._is_closing = False
         self._judge = Judge(settings, checkpoints)
         self._runs: dict[int, _Run] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
         self._teller: Teller | None = None
         self._telling = asyncio.Semaphore(_TELLERS_AT_ONCE)
 
@@ -162,9 +175,14 @@ class Studio:
             parent_picture_id=ask.parent_picture_id,
             input_hashes=ask.input_hashes,
         )
+        # Once the job is in the database it must be started too, even if the one who asked has
+        # stopped waiting.
+        return await self._errands.see_through("accept", self._accept(new, ask, member))
+
+    async def _accept(self, new: NewJob, ask: Ask, member: Member) -> Job:
         init_image, mask_image = await self._inputs(ask)
         try:
-            await self.storage.require_space(ask.count * ask.width * ask.height * _BYTES_A_PIXEL)
+            await self.storage.require_space(ask.count * new.num_pixels * _BYTES_A_PIXEL)
             job = await self.storage.jobs.accept(new, role_ids=member.role_ids)
         except QuotaRefusedError as error:
             raise RefusedError(
@@ -196,7 +214,7 @@ class Studio:
         """From now on `teller` tells. What an earlier life left open goes on here."""
         self._teller = teller
         for job in await self.storage.jobs.untold():
-            self._spawn(f"tell job {job.id}", self._tell(job))
+            self._errands.run(f"tell job {job.id}", self._tell(job))
         for job in await self.storage.jobs.recover():
             if job.id not in self._runs:
                 await self._resume(job)
@@ -209,6 +227,7 @@ class Studio:
     def close_doors(self) -> None:
         """Nothing new is accepted from now on; what was, goes on in the next life."""
         self._is_closing = True
+        self._errands.stop_timers()
 
     # What the pool says
 
@@ -221,11 +240,13 @@ class Studio:
         match update:
             case Painted():
                 run.painted[update.index] = update
+            case Moved():
+                run.share = update.step / update.steps
             case Began():
-                self._spawn(f"start job {run.job.id}", self._begin(run))
+                self._errands.run(f"start job {run.job.id}", self._begin(run))
             case Done() | Broke() | Withdrawn():
                 del self._runs[run.job.id]
-                self._spawn(f"end job {run.job.id}", self._end(run, update))
+                self._errands.run(f"end job {run.job.id}", self._end(run, update))
             case _:
                 pass
         if self._teller is not None:
@@ -235,29 +256,54 @@ class Studio:
         async with run.turn:
             await self.storage.jobs.start(run.job.id)
 
-    async def _end(self, run: _Run, end: Done | Broke | Withdrawn) -> None:
-        async with run.turn:
-            job_id = run.job.id
-            match end:
-                case Done():
-                    await self._store(run)
-                case Broke():
-                    log.warning("job %d failed: %s", job_id, end.sentence)
-                    await self.storage.jobs.fail(job_id, end.sentence)
-                case Withdrawn():
-                    await self.storage.jobs.cancel(job_id)
+    async def _end(
+        self, run: _Run, end: Done | Broke | Withdrawn, waits_s: tuple[float, ...] = _RETRIES_S
+    ) -> None:
+        """Writes the end down, and again later while the disk or the database refuses it."""
+        job_id = run.job.id
+        try:
+            async with run.turn:
+                match end:
+                    case Done():
+                        await self._store(run)
+                    case Broke():
+                        log.warning("%s", end.sentence, extra={"job": job_id})
+                        await self.storage.jobs.fail(job_id, end.sentence)
+                    case Withdrawn():
+                        await self.storage.jobs.cancel(job_id, settle=await self._used(run))
+        except IllegalTransitionError as error:
+            log.warning("%s", error, extra={"job": job_id})
+        except StorageError as error:
+            if not waits_s:
+                log.exception(
+                    "its end can't be written; the next start takes it up", extra={"job": job_id}
+                )
+                return
+            log.warning("its end can't be written yet: %s", error, extra={"job": job_id})
+            again = partial(self._end, run, end, waits_s[1:])
+            self._errands.run_later(waits_s[0], f"end job {job_id}", again)
+            return
         await self._tell(await self.storage.jobs.get(job_id))
 
     async def _store(self, run: _Run) -> None:
-        job_id = run.job.id
         try:
             pictures = [
                 await self._picture(run, run.painted[index]) for index in range(run.ask.count)
             ]
-            await self.storage.jobs.store(job_id, pictures)
-        except (StorageError, PipelineError) as error:
-            log.exception("job %d was painted but could not be stored", job_id)
-            await self.storage.jobs.fail(job_id, str(error))
+        except (NoSuchPictureError, OSError) as error:
+            log.warning("a painting can't be put into its picture", exc_info=error)
+            await self.storage.jobs.fail(
+                run.job.id, "The picture that this was painted into is gone; send it again."
+            )
+            return
+        await self.storage.jobs.store(run.job.id, pictures)
+
+    async def _used(self, run: _Run) -> int:
+        """Milli-credits that a cancelled job keeps, if its server's owner wants it so."""
+        guild_id = run.job.new.origin.guild_id
+        if not guild_id or not (await self.storage.guilds.settings(guild_id)).settles_cancelled:
+            return 0
+        return min(run.job.new.cost, ceil(run.job.new.cost * run.share))
 
     async def _picture(self, run: _Run, painted: Painted) -> NewPicture:
         png, width, height = painted.png, painted.width, painted.height
@@ -306,7 +352,7 @@ class Studio:
             requests=requests,
             tenant=tenant,
             group=_group(origin.guild_id),
-            cost=job.new.cost / 1000,
+            cost=job.new.cost / CREDIT,
         )
         self._runs[job.id] = _Run(job, ask)
         # It was accepted: whoever came in between, the queue takes it now.
@@ -326,7 +372,7 @@ class Studio:
         except (RefusedError, StorageError) as error:
             log.warning("job %d can't go on: %s", job.id, error)
             await self.storage.jobs.fail(job.id, str(error))
-            self._spawn(f"tell job {job.id}", self._tell(await self.storage.jobs.get(job.id)))
+            self._errands.run(f"tell job {job.id}", self._tell(await self.storage.jobs.get(job.id)))
             return
         self._start(job, ask, init_image, mask_image, is_recovered=True)
 
@@ -341,28 +387,18 @@ class Studio:
         except StorageError as error:
             raise RefusedError("The picture that this starts from is gone.") from error
 
-    # Tasks
+    def sweep_later(self, wait_s: float = _SWEEP_EVERY_S) -> None:
+        """Applies retention and mends files from time to time, while the studio is open."""
 
-    def _spawn(self, name: str, work: Awaitable[None]) -> None:
-        task = asyncio.create_task(self._guarded(name, work), name=f"limner: {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        async def sweep() -> None:
+            self.sweep_later()
+            await self.storage.sweep()
 
-    async def _guarded(self, name: str, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except Exception:
-            # The database is the truth: what failed here is taken up again at the next start.
-            log.exception("could not %s", name)
+        self._errands.run_later(wait_s, "sweep", sweep)
 
-    async def quiet(self, *, patience_s: float = 5.0) -> None:
-        """Waits for what is under way; what takes longer is cut off, and taken up again later."""
-        if not self._tasks:
-            return
-        _, late = await asyncio.wait(self._tasks, timeout=patience_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+    async def quiet(self) -> None:
+        """Waits for what is under way; what is cut off is taken up again in the next life."""
+        await self._errands.quiet()
 
 
 def _size(png: bytes) -> tuple[int, int]:

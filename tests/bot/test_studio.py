@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import logging
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from PIL import Image
+
 from limner.bot.ask import Ask, Canvas, Kind
 from limner.bot.errors import RefusedError
 from limner.bot.opening import open_studio
 from limner.bot.settings import LimitSettings, ModelSettings, Settings, StorageSettings
 from limner.bot.studio import Member
+from limner.pipelines.serving.updates import Moved
 from limner.storage.records import JobStatus, Origin
-from PIL import Image
-
 from tests.pipelines.models import make_house_like
 
 if TYPE_CHECKING:
@@ -48,11 +50,16 @@ class Listener:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self.ends: dict[int, tuple[Job, Sequence[Picture]]] = {}
-        self.updates: list[Update] = []
         self._waiting: dict[int, asyncio.Event] = {}
+        self._moving: dict[int, asyncio.Event] = {}
 
     def moved(self, job: Job, update: Update) -> None:
-        self.updates.append(update)
+        if isinstance(update, Moved) and update.step:
+            self._moving.setdefault(job.id, asyncio.Event()).set()
+
+    async def moved_on(self, job: Job) -> None:
+        event = self._moving.setdefault(job.id, asyncio.Event())
+        await asyncio.wait_for(event.wait(), timeout=120)
 
     async def ended(self, job: Job, pictures: Sequence[Picture]) -> None:
         assert job.id not in self.ends, "told twice"
@@ -241,6 +248,61 @@ async def test_a_job_of_a_model_that_is_gone_fails_with_a_sentence(
 
 
 @SHARED
+async def test_who_stops_waiting_for_an_acceptance_still_gets_the_picture(
+    opened: tuple[Studio, Listener],
+) -> None:
+    studio, listener = opened
+    impatient = Origin(user_id=13, guild_id=5, channel_id=7)
+    asking = asyncio.create_task(studio.submit(RED_HEART, impatient, Member(13, 5)))
+    while not asking.done() and not (jobs := await studio.storage.jobs.by_user(13, 5)):
+        asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    # Cancelled before it was written down, or painted: nothing between.
+    for job in jobs:
+        told, _ = await listener.end_of(job)
+        assert told.status is JobStatus.STORED
+
+
+@SHARED
+async def test_a_cancelled_job_keeps_what_it_used_where_the_owner_wants_it_so(
+    opened: tuple[Studio, Listener],
+) -> None:
+    studio, listener = opened
+    await studio.storage.guilds.change_settings(
+        6, lambda now: replace(now, settles_cancelled=True), by=1
+    )
+    origin, member = Origin(user_id=14, guild_id=6, channel_id=7), Member(14, 6)
+    job = await studio.submit(Ask("a cat", steps=100), origin, member)
+    await listener.moved_on(job)
+    assert await studio.cancel(job.id)
+    told, _ = await listener.end_of(job)
+    assert told.status is JobStatus.CANCELLED
+    balance = await studio.storage.ledger.balance(6, 14)
+    assert balance.held == 0
+    assert 0 < balance.settled < job.new.cost
+
+
+async def test_an_end_that_cannot_be_written_now_is_written_later(
+    model: Path, tmp_path: Path
+) -> None:
+    async with open_with_listener(settings_for(model, tmp_path)) as (studio, listener):
+        studio.pool.pause()
+        job = await studio.submit(RED_HEART, HERE, ANN)
+        pictures, aside = tmp_path / "pictures", tmp_path / "aside"
+        pictures.rename(aside)
+        pictures.write_text("A disk that takes no pictures.")
+        refused = logged("limner.bot.studio", "can't be written yet")
+        studio.pool.resume()
+        await asyncio.wait_for(refused, timeout=120)
+        pictures.unlink()
+        aside.rename(pictures)
+        told, (picture,) = await listener.end_of(job)
+        assert told.status is JobStatus.STORED
+        assert await studio.storage.images.read(picture.sha256)
+
+
+@SHARED
 async def test_inpainting_keeps_what_is_kept_byte_for_byte(
     opened: tuple[Studio, Listener],
 ) -> None:
@@ -277,6 +339,22 @@ async def test_without_any_model_it_says_which_file_is_wrong(tmp_path: Path) -> 
     with pytest.raises(StartError, match="nowhere"):
         async with open_studio(settings):
             pass
+
+
+def logged(name: str, words: str) -> asyncio.Future[None]:
+    """Done once a logger of that name says these words."""
+    loop = asyncio.get_running_loop()
+    said = loop.create_future()
+    logger = logging.getLogger(name)
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if words in record.getMessage():
+                logger.removeHandler(self)
+                said.set_result(None)
+
+    logger.addHandler(Ear())
+    return said
 
 
 def png_of(image: Image.Image) -> bytes:
