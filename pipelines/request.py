@@ -46,4 +46,3 @@ class Request:
     """A configured checkpoint's name; empty: the default one."""
     tenant: str = ""
     """An opaque name for fairness; nothing else reads it."""
-

@@ -94,7 +94,10 @@ def webui_text(parameters: Parameters, version: str = "") -> str:
 def from_webui_text(text: str) -> Parameters | None:
     """Reads such a text; None where there is nothing to read."""
     lines = text.strip().split("\n")
-    settings = {name.strip(): _unquoted(value) for name, value in _SETTING.findall(lines[-1][:_MOST_SETTINGS])}
+    settings = {
+        name.strip(): _unquoted(value)
+        for name, value in _SETTING.findall(lines[-1][:_MOST_SETTINGS])
+    }
     if "Steps" in settings or "Seed" in settings:
         lines = lines[:-1]
     else:

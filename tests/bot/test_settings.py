@@ -47,9 +47,7 @@ def test_the_shipped_file_says_what_an_empty_one_means(tmp_path: Path) -> None:
 
 def test_the_shipped_file_documents_every_key() -> None:
     text = SHIPPED_CONFIG.read_text(encoding="utf-8")
-    documented = {
-        line.lstrip("# ").split(" = ")[0] for line in text.splitlines() if " = " in line
-    }
+    documented = {line.lstrip("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
     keys = {
         key
         for section in (*Settings.model_fields, "models", "loras", "styles")
