@@ -48,7 +48,7 @@ def test_model_sql_settings_and_page_are_inside(wheel: Path) -> None:
         ("limner/pipelines/house/", "model_index.json"),
         ("limner/pipelines/house/", "README.md"),
         ("limner/storage/sql/", ".sql"),
-        ("limner/playground/page/", ".html"),
+        ("limner/playground/page/", ".js"),
     ):
         assert any(n.startswith(folder) and n.endswith(suffix) for n in names), (folder, suffix)
     assert not [name for name in names if name.startswith(("limner/tests", "limner/training"))]
