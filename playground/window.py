@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import web
 from simcord.backend.errors import BackendError, SetupError
 
+from ..bot.errors import StartError
 from .gestures import command_names, message_menus, open_menu, post_picture, viewer_of
 from .relay import Relay, read_parts
 
@@ -51,7 +52,10 @@ _log = logging.getLogger(__name__)
 
 
 class Window:
-    """Serves the page on loopback; `url` is a credential. An async context manager."""
+    """Serves the page on loopback; `url` is a credential. An async context manager.
+
+    Entering raises `StartError` when the port is taken.
+    """
 
     def __init__(self, playground: Playground, *, port: int) -> None:
         self._playground = playground
@@ -83,7 +87,13 @@ class Window:
             runner = web.AppRunner(self._app(), access_log=None)
             await runner.setup()
             resources.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, "127.0.0.1", self._requested_port).start()
+            try:
+                await web.TCPSite(runner, "127.0.0.1", self._requested_port).start()
+            except OSError as error:
+                raise StartError(
+                    f"Port {self._requested_port} can't be used ({error.strerror}):"
+                    " choose another one with --port, or leave it out."
+                ) from error
             self.port = int(runner.addresses[0][1])
             publisher = asyncio.create_task(self._publish(), name="demo: publish to the page")
             resources.push_async_callback(_stop, publisher)

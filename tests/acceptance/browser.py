@@ -8,8 +8,9 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from pathlib import Path
 
     from playwright.async_api import Locator, Page
 
@@ -69,24 +69,32 @@ class Demo:
     url: str
 
     async def interrupt(self) -> int:
-        """Ctrl-C, which a terminal sends to the worker as well; gives the exit status.
+        """Ctrl-C; gives the exit status.
 
         Raises `TimeoutError` when the demo, or a process that it started, goes on.
         """
-        os.killpg(self.process.pid, signal.SIGINT)
+        started = children_of(self.process.pid)
+        self.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(STOP_S):
             status = await self.process.wait()
             while True:
-                if not self._is_anybody_left():
+                if not any(is_running(pid) for pid in started):
                     return status
                 await asyncio.sleep(0.1)
 
-    def _is_anybody_left(self) -> bool:
-        try:
-            os.killpg(self.process.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+
+def children_of(pid: int) -> list[int]:
+    """The worker among them. Linux tells; elsewhere nothing is known."""
+    listing = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listing.read_text().split()] if listing.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @asynccontextmanager
@@ -101,14 +109,13 @@ async def running_demo(folder: Path) -> AsyncGenerator[Demo]:
         cwd=folder,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
     )
     try:
         yield Demo(process, await _address(process))
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:

@@ -3,12 +3,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from aiohttp import ClientSession, FormData
+
+from limner.bot.errors import StartError
+from limner.playground.window import Window
 
 from .visitor import Visitor
 
 if TYPE_CHECKING:
-    from limner.playground.window import Window
+    from limner.playground.demo import Playground
 
     from .easel import EaselBot
 
@@ -127,3 +131,9 @@ async def test_after_a_restart_the_page_goes_on(visitor: Visitor, bots: list[Eas
     bots[1].go_on.set()
     state = await visitor.sees("painted a green star")
     assert "restricted=False" in json.dumps(state["messages"])
+
+
+async def test_a_taken_port_is_told_in_one_sentence(playground: Playground, window: Window) -> None:
+    with pytest.raises(StartError, match="choose another one with --port"):
+        async with Window(playground, port=window.port):
+            pass
