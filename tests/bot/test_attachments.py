@@ -10,9 +10,10 @@ import discord
 import pytest
 from aiohttp import web
 from discord.ext import commands
+from yarl import URL
+
 from limner.bot.attachments import PictureReader, fetch, find_pictures, may_be_picture, stream
 from limner.bot.errors import RefusedError
-from yarl import URL
 
 from .odd_pictures import saved, scene, see_through
 

@@ -9,6 +9,7 @@ import time
 import warnings
 
 import pytest
+
 from limner.bot.decoding import KEPT_PIXELS, Opened, decode, encode, flatten
 from limner.bot.errors import RefusedError
 

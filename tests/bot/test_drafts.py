@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import limner.pipelines
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+
+import limner.pipelines
 from limner.bot.ask import Ask, Kind
 from limner.bot.decoding import encode
 from limner.bot.drafts import Draft, Touch, _read, _written, keep_draft, load_draft
 from limner.bot.errors import RefusedError
 from limner.bot.opening import open_studio
 from limner.bot.settings import ModelSettings, Settings, StorageSettings
-from PIL import Image
 
 from .odd_pictures import see_through
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from limner.bot.errors import RefusedError
 from limner.bot.mask_words import from_words
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageChops
+
 from limner.bot import masks
 from limner.bot.errors import RefusedError
-from PIL import Image, ImageChops
 
 from .odd_pictures import scene, see_through
 

@@ -8,17 +8,18 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import limner.pipelines
 import numpy as np
 import pytest
 import pytest_asyncio
+from PIL import Image, ImageDraw
+
+import limner.pipelines
 from limner.bot.ask import Ask
 from limner.bot.opening import open_studio
 from limner.bot.settings import ModelSettings, Settings, StorageSettings
 from limner.bot.studio import Member
 from limner.bot.underlay import lay_part, vary
 from limner.storage.records import Origin
-from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+
 from limner.bot import masks
 from limner.bot.decoding import encode
 from limner.bot.repaint import frame_mask, frame_picture, paste_back, paste_back_png, to_model
 from limner.pipelines.checkpoint import Checkpoint, Task
 from limner.pipelines.limits import check
 from limner.pipelines.request import Request
-from PIL import Image
-from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from .odd_pictures import saved, scene, see_through
 

@@ -7,16 +7,16 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
+
 from limner.bot.cogs.inpaint import Inpaint
 from limner.bot.cogs.variation import Variation
-from PIL import Image
 
 from .conftest import Place, StudioBot
 
 if TYPE_CHECKING:
     from limner.bot.ask import Ask
     from limner.bot.studio import Studio
-
     from tests.wire.entities import Channel, Message, User
 
 PATIENCE_S = 180.0

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import pytest_asyncio
+from PIL import Image
+
 from limner.bot import masks
 from limner.bot.ask import Kind
 from limner.bot.drafts import Touch
-from PIL import Image
-
 from tests.bot.odd_pictures import saved, scene, see_through
 from tests.wire.offers import NotOffered
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from limner.bot.studio import Studio
-
     from tests.wire.entities import Message, User
 
     from .conftest import Place

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from limner.bot.ask import Kind
 from PIL import Image
 
+from limner.bot.ask import Kind
 from tests.bot.odd_pictures import BAD, animated, saved, scene, with_parameters
 
 from .conftest import settled
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from limner.bot.studio import Studio
-
     from tests.wire.entities import Message
     from tests.wire.replies import Reply
 
