@@ -5,6 +5,7 @@ Quota, queue and pictures need a wait; they are judged by `studio.submit`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -34,6 +35,10 @@ class Judge:
     def __init__(self, settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> None:
         self._settings = settings
         self._checkpoints = checkpoints
+        words = [word.casefold() for word in settings.safety.blocked_words if word.strip()]
+        self._blocked = re.compile(
+            rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)" if words else r"(?!)"
+        )
 
     def complete(self, ask: Ask, member: Member) -> Ask:
         """The ask with the model's defaults filled in, all but the seed.
@@ -49,6 +54,8 @@ class Judge:
                     f"That is {len(text):,} characters; a prompt may have"
                     f" {limits.prompt_length:,}. Shorten it."
                 )
+        if self._blocked.search(ask.prompt.casefold()):
+            raise RefusedError("That prompt has a word that is not painted here.")
         if not 1 <= ask.count <= MAX_COUNT:
             raise RefusedError(f"Ask for 1 to {MAX_COUNT} pictures at once.")
         if ask.seed is not None and not 0 <= ask.seed < MAX_SEED:

@@ -79,7 +79,6 @@ class EngineSettings(_Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory_gib: NonNegativeFloat = 0
     max_rows: int = Field(default=32, ge=2, le=1024)
-    compile: bool = False
     threads: NonNegativeInt = 0
 
     @property
@@ -109,8 +108,7 @@ class StorageSettings(_Section):
 
 
 class SafetySettings(_Section):
-    checker: str = ""
-    policy: Literal["refuse", "spoiler", "age_restricted"] = "refuse"
+    blocked_words: tuple[str, ...] = ()
 
 
 class LoggingSettings(_Section):

@@ -194,6 +194,8 @@ class Studio:
                 "Nothing can be stored at the moment, so nothing is painted; the owner's log says"
                 " why."
             ) from error
+        level = logging.INFO if self.settings.logging.prompts else logging.DEBUG
+        log.log(level, "prompt: %s", ask.prompt, extra={"job": job.id})
         self._start(job, ask, init_image, mask_image)
         return job
 

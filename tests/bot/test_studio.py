@@ -16,7 +16,14 @@ from PIL import Image
 from limner.bot.ask import Ask, Canvas, Kind
 from limner.bot.errors import RefusedError
 from limner.bot.opening import open_studio
-from limner.bot.settings import LimitSettings, ModelSettings, Settings, StorageSettings
+from limner.bot.settings import (
+    LimitSettings,
+    LoggingSettings,
+    ModelSettings,
+    SafetySettings,
+    Settings,
+    StorageSettings,
+)
 from limner.bot.studio import Member
 from limner.pipelines.serving.updates import Moved
 from limner.storage.records import JobStatus, Origin
@@ -77,6 +84,7 @@ class Listener:
 def settings_for(model: Path, folder: Path, limits: LimitSettings | None = None) -> Settings:
     return Settings(
         models={"tiny": ModelSettings(path=model, steps=2, sampler="ddim")},
+        safety=SafetySettings(blocked_words=("gore", "old neighbour")),
         storage=StorageSettings(folder=folder, free_mib=1),
         limits=limits or LimitSettings(),
     )
@@ -141,6 +149,7 @@ async def test_a_seed_is_drawn_once_and_paints_the_same_again(
     [
         (Ask("  "), "empty"),
         (Ask("x" * 2000), "1,500"),
+        (Ask("my Old Neighbour, gory"), "a word"),
         (Ask("a cat", count=5), "1 to 4"),
         (Ask("a cat", steps=101), "1 to 100"),
         (Ask("a cat", steps=0), "1 to 100"),
@@ -330,6 +339,20 @@ async def test_inpainting_keeps_what_is_kept_byte_for_byte(
         assert kept.tobytes() == expected.tobytes()
         assert painted.crop((16, 16, 48, 48)).tobytes() != noise.crop((16, 16, 48, 48)).tobytes()
         assert "a cat" in painted.info["parameters"]
+
+
+async def test_prompts_are_logged_above_debug_only_where_the_owner_wants_them(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    quiet = settings_for(model, tmp_path)
+    loud = quiet.model_copy(update={"logging": LoggingSettings(prompts=True)})
+    for settings, is_logged in ((quiet, False), (loud, True)):
+        caplog.clear()
+        async with open_studio(settings) as studio:
+            studio.pool.pause()
+            with caplog.at_level(logging.INFO):
+                await studio.submit(RED_HEART, HERE, ANN)
+        assert ("red heart" in caplog.text) is is_logged
 
 
 async def test_without_any_model_it_says_which_file_is_wrong(tmp_path: Path) -> None:
