@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.bot.metrics import Metrics, serve
 from limner.pipelines.serving.state import PoolState, WorkerState, WorkerStatus
 from limner.pipelines.serving.updates import Began, Broke, Cause, Done, Withdrawn

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+
 from limner.pipelines.finish.foreign import from_webui_text, webui_text
 from limner.pipelines.finish.parameters import Parameters, from_json, parameters_of
 from limner.pipelines.finish.png import encode, encode_preview, read_parameters
 from limner.pipelines.request import Lora, Request
-from PIL import Image
 
 FULL = Parameters(
     prompt='a (red:1.2) heart, 東京の猫 🐈 "quoted", Steps: many',
