@@ -43,7 +43,7 @@ check: $(VENV)/.has-demo $(VENV)/.has-test
 	@echo "Types ..."
 	@$(BIN)/basedpyright
 	@echo "Import floors and fast tests ..."
-	@$(BIN)/python -m pytest tests/test_rooms.py tests/bot/test_settings.py tests/bot/test_prompts.py tests/storage -m "not long"
+	@$(BIN)/python -m pytest tests/test_rooms.py tests/bot/test_settings.py tests/bot/test_prompts.py tests/bot/test_pricing.py tests/bot/test_masks.py tests/pipelines/serving/test_admission.py -m "not long"
 
 house: $(VENV)/.has-train
 	@echo "Training the house model; it resumes where it stopped ..."
