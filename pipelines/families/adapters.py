@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
@@ -47,12 +48,14 @@ class Adapters:
                 f"The adapter {adapter.name} is no safetensors file; convert it first."
             )
         try:
-            self._pipeline.load_lora_weights(
-                str(adapter.path.parent),
-                weight_name=adapter.path.name,
-                adapter_name=adapter.name,
-                local_files_only=True,
-            )
+            # peft warns about a second adapter beside the first, which is what is wanted.
+            with warnings.catch_warnings(action="ignore"):
+                self._pipeline.load_lora_weights(
+                    str(adapter.path.parent),
+                    weight_name=adapter.path.name,
+                    adapter_name=adapter.name,
+                    local_files_only=True,
+                )
         except Exception as error:
             log.exception("loading the adapter %s failed", adapter.path)
             raise ModelError(
