@@ -118,6 +118,7 @@ class Studio:
         """Configured names that can't be loaded, and one sentence why."""
         self.metrics = Metrics()
         self._is_closing = False
+        self._has_recovered = False
         self._judge = Judge(settings, checkpoints)
         self._runs: dict[int, _Run] = {}
         self._errands = Errands()
@@ -155,7 +156,7 @@ class Studio:
         assert ask.width is not None
         assert ask.height is not None
         try:
-            self.pool.refuse(member.tenant, _group(member.guild_id))
+            self.pool.refuse(member.tenant, _group(member.guild_id, member.user_id))
         except QueueFullError as error:
             again_at = None if error.again_s is None else time.time() + error.again_s
             raise RefusedError(str(error), again_at=again_at) from error
@@ -217,9 +218,12 @@ class Studio:
         self._teller = teller
         for job in await self.storage.jobs.untold():
             self._errands.run(f"tell job {job.id}", self._tell(job))
-        for job in await self.storage.jobs.recover():
-            if job.id not in self._runs:
-                await self._resume(job)
+        if not self._has_recovered:
+            # Once: later, what runs in the database runs here too.
+            self._has_recovered = True
+            for job in await self.storage.jobs.recover():
+                if job.id not in self._runs:
+                    await self._resume(job)
 
     async def detach(self) -> None:
         """Nobody tells any more; what is under way is waited for."""
@@ -353,7 +357,7 @@ class Studio:
             key=str(job.id),
             requests=requests,
             tenant=tenant,
-            group=_group(origin.guild_id),
+            group=_group(origin.guild_id, origin.user_id),
             cost=job.new.cost / CREDIT,
         )
         self._runs[job.id] = _Run(job, ask)
@@ -408,8 +412,9 @@ def _size(png: bytes) -> tuple[int, int]:
         return image.size
 
 
-def _group(guild_id: int) -> str:
-    return str(guild_id)
+def _group(guild_id: int, user_id: int) -> str:
+    """Where a limit of its own counts: a server, or one's own direct messages."""
+    return f"server {guild_id}" if guild_id else f"user {user_id}"
 
 
 def _decoded(picture: bytes) -> Image.Image:

@@ -182,6 +182,28 @@ async def test_the_quota_refuses_with_cost_and_rest(model: Path, tmp_path: Path)
         assert no.value.again_at is not None
 
 
+async def test_one_persons_direct_messages_do_not_fill_anothers(
+    model: Path, tmp_path: Path
+) -> None:
+    limits = LimitSettings(waiting_per_server=1)
+    async with open_with_listener(settings_for(model, tmp_path, limits)) as (studio, _):
+        studio.pool.pause()
+        await studio.submit(RED_HEART, Origin(21), Member(21))
+        with pytest.raises(RefusedError, match="waiting already"):
+            await studio.submit(RED_HEART, Origin(21), Member(21))
+        await studio.submit(RED_HEART, Origin(22), Member(22))
+
+
+async def test_a_teller_that_comes_back_disturbs_nothing(model: Path, tmp_path: Path) -> None:
+    async with open_with_listener(settings_for(model, tmp_path)) as (studio, listener):
+        job = await studio.submit(Ask("a cat", steps=60), HERE, ANN)
+        await listener.moved_on(job)
+        await studio.detach()
+        await studio.attach(listener)
+        told, _ = await listener.end_of(job)
+        assert (told.status, told.attempts) == (JobStatus.STORED, 1)
+
+
 async def test_a_full_queue_refuses_with_a_reason(model: Path, tmp_path: Path) -> None:
     limits = LimitSettings(waiting_per_user=2)
     async with open_with_listener(settings_for(model, tmp_path, limits)) as (studio, listener):
