@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ import psutil
 import torch
 
 from ..checkpoint import describe
-from ..errors import InvalidRequestError, PipelineError, RequestFailedError
+from ..errors import InvalidRequestError, ModelError, PipelineError, RequestFailedError
 from ..events import (
     Cancelled,
     Event,
@@ -60,6 +61,8 @@ _KEPT_LANES: Final = 4
 MAX_ROWS: Final = 32
 MAX_LIVE: Final = 256
 """Requests with slots; more wait, unencoded."""
+PATIENCE_S: Final = 10.0
+"""A swap of models takes seconds: it should serve more than one request."""
 _MAX_ADMITTED: Final = 8
 """At a time: a flood's encoding does not hold up the next tick."""
 _PREVIEW_EVERY_S: Final = 0.5
@@ -79,9 +82,11 @@ class Engine:
         max_rows: int = MAX_ROWS,
         max_live: int = MAX_LIVE,
         fixed_bucket: int | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """`memory_bytes` bounds the weights of all models; `fixed_bucket` pads every tick to that
-        many rows, which makes a request's bytes independent of its companions.
+        many rows, which makes a request's bytes independent of its companions; `patience_s` is how
+        long requests wait at most before their model takes the place of a busy one.
 
         Raises `InvalidRequestError` for a device or dtype that this machine does not have.
         """
@@ -98,6 +103,7 @@ class Engine:
         self._darkroom = Darkroom(self.device)
         self._pace = Pace(self.device)
         self._max_live = max_live
+        self._patience_s = patience_s
         self._outbox: list[Event] = []
         self._next_id = 1
         self._turn = 0
@@ -243,45 +249,66 @@ class Engine:
     def _admit(self) -> bool:
         """Waiting requests of one model get encoded and a slot each."""
         waiting = self._crowd.in_phase(Phase.WAITING)
-        room = self._max_live - (len(self._crowd) - len(waiting))
         self._planner.shares.meet(self._crowd.tenants())
-        chosen = self._choose_waiting(waiting, room)
+        chosen = self._choose_waiting(waiting)
         if not chosen:
             return False
-        name, loras = chosen[0].request.model, chosen[0].request.loras
         try:
-            model = self._shelf.get(name, self._crowd.is_busy)
-            self._drop_stale_lanes()
-            model.use_adapters(loras, self._adapters)
-            tables = self._shelf.tables(name)
-            admitted = self._entrance.admit(chosen, model, tables)
+            self._let_in(chosen)
         except Exception as error:
+            if len(chosen) == 1 or isinstance(error, ModelError):
+                for live in chosen:
+                    self._fail(live, error)
+                return True
+            # One of them spoils the encoding: each has to stand for itself.
             for live in chosen:
-                self._fail(live, error)
-            return True
-        self._outbox.extend(Started(live.id) for live in admitted)
+                try:
+                    self._let_in([live])
+                except Exception as own:
+                    self._fail(live, own)
         return True
 
-    def _choose_waiting(self, waiting: Sequence[Live], room: int) -> list[Live]:
+    def _let_in(self, chosen: Sequence[Live]) -> None:
+        name, loras = chosen[0].request.model, chosen[0].request.loras
+        model = self._shelf.get(name, self._crowd.is_busy)
+        self._drop_stale_lanes()
+        model.use_adapters(loras, self._adapters)
+        admitted = self._entrance.admit(chosen, model, self._shelf.tables(name))
+        self._outbox.extend(Started(live.id) for live in admitted)
+
+    def _choose_waiting(self, waiting: Sequence[Live]) -> list[Live]:
         """The fairest next ones of one model and its adapters, whose weights are or can be here."""
-        possible = [
-            live
-            for live in waiting
-            if self._shelf.can_load(live.request.model, self._crowd.is_busy)
-        ]
-        if not possible or room <= 0:
-            return []
+        held = Counter(live.tenant for live in self._crowd.all() if live.phase is not Phase.WAITING)
+        room = self._max_live - held.total()
         used = self._planner.shares.used
-        # Loaded models first: a swap is paid once for all who wait for it.
-        loaded = [live for live in possible if self._shelf.is_loaded(live.request.model)]
-        ordered = sorted(loaded or possible, key=lambda live: (used(live.tenant), live.id))
+        ordered = sorted(self._reachable(waiting), key=lambda live: (used(live.tenant), live.id))
+        if not ordered:
+            return []
         first = ordered[0].request
-        same = [
-            live
-            for live in ordered
-            if (live.request.model, live.request.loras) == (first.model, first.loras)
-        ]
-        return sorted(same[: min(room, _MAX_ADMITTED)], key=lambda live: live.id)
+        chosen: list[Live] = []
+        for live in ordered:
+            is_same = (live.request.model, live.request.loras) == (first.model, first.loras)
+            # The last slots are for those who have none: a flood does not shut the door.
+            kept_free = self._max_live // 4 if held[live.tenant] else 0
+            if is_same and room > kept_free and len(chosen) < _MAX_ADMITTED:
+                chosen.append(live)
+                held[live.tenant] += 1
+                room -= 1
+        return sorted(chosen, key=lambda live: live.id)
+
+    def _reachable(self, waiting: Sequence[Live]) -> list[Live]:
+        """Requests whose model is here or has room. A model that has to take another's place
+        waits for a while, so that one swap serves many, and then nobody else is let in before."""
+        shelf, is_busy = self._shelf, self._crowd.is_busy
+        away = [live for live in waiting if not shelf.has_room(live.request.model)]
+        patience_ends = time.perf_counter() - self._patience_s
+        overdue = [live for live in away if live.added_at <= patience_ends]
+        if overdue:
+            return [live for live in overdue if shelf.can_load(live.request.model, is_busy)]
+        near = [live for live in waiting if shelf.has_room(live.request.model)]
+        if near or self._crowd.live_rows:
+            return near
+        return [live for live in away if shelf.can_load(live.request.model, is_busy)]
 
     def _tick(self) -> bool:
         """Plan, forward and update, finish."""

@@ -60,6 +60,12 @@ class Shelf:
     def is_loaded(self, name: str) -> bool:
         return name in self._models
 
+    def has_room(self, name: str) -> bool:
+        """Whether it is loaded, or fits beside all that are."""
+        if name in self._models or self._budget_bytes is None:
+            return True
+        return self.num_bytes + self.checkpoints[name].num_bytes <= self._budget_bytes
+
     def can_load(self, name: str, is_busy: Callable[[str], bool]) -> bool:
         """Whether it fits beside the models that are painting just now."""
         if name in self._models or self._budget_bytes is None:

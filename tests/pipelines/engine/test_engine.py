@@ -161,6 +161,36 @@ def test_several_models_share_the_engine_under_a_budget(models: dict[str, Path])
         assert oracle.difference(path, result.request, result.image) <= 1
 
 
+def test_a_busy_model_gives_way_to_one_that_has_waited_long_enough(
+    models: dict[str, Path],
+) -> None:
+    checkpoints = [describe(models[name], name=name) for name in ("sd1", "sd2")]
+    room = max(checkpoint.num_bytes for checkpoint in checkpoints) * 3 // 2
+    engine = Engine(checkpoints, memory_bytes=room, patience_s=0.02)
+    engine.run([ASK])
+    waits = engine.add(replace(ASK, model="sd2", tenant="b"))
+    for count in range(400):
+        if count < 200:
+            engine.add(replace(ASK, seed=count, steps=2, tenant="a"))
+        if any(isinstance(e, Finished) and e.request_id == waits for e in engine.step()):
+            break
+    else:
+        pytest.fail("the other model never came to its turn")
+    engine.close()
+
+
+def test_a_flood_that_fills_every_slot_leaves_the_door_open(models: dict[str, Path]) -> None:
+    engine = Engine([describe(models["sd1"])], max_live=8, max_rows=4)
+    for seed in range(30):
+        engine.add(replace(ASK, seed=seed, steps=40, tenant="flood"))
+    for _ in range(12):
+        engine.step()
+    assert engine.stats.num_denoising == 8 - 8 // 4
+    single = engine.add(replace(ASK, tenant="single"))
+    run_until(engine, Started, single, most=6)
+    engine.close()
+
+
 def test_the_first_checkpoint_is_the_default_and_unknown_names_are_refused(
     models: dict[str, Path],
 ) -> None:
