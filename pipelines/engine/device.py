@@ -41,6 +41,14 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies in it natively; emulated it is slower than float32.
+
+    Asked of the processor, not timed: a close race would paint other pixels from one start to the
+    next.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if device.type != "cpu":
+        return False
+    asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(ask() for name in asks if (ask := getattr(torch.cpu, name, None)) is not None)
