@@ -12,8 +12,24 @@ from pathlib import Path
 
 from .workspace import MALLOC, THREADS, default_root
 
-STAGES = ("data", "autoencoder", "text_encoder", "latents", "denoiser", "export", "evaluate")
-MINUTES = {"autoencoder": 60.0, "text_encoder": 30.0, "denoiser": 240.0}
+STAGES = (
+    "data",
+    "autoencoder",
+    "text_encoder",
+    "synonyms",
+    "latents",
+    "denoiser",
+    "decoder",
+    "export",
+    "evaluate",
+)
+MINUTES = {
+    "autoencoder": 60.0,
+    "text_encoder": 40.0,
+    "synonyms": 30.0,
+    "denoiser": 240.0,
+    "decoder": 60.0,
+}
 
 
 def free_port() -> int:
@@ -24,7 +40,8 @@ def free_port() -> int:
 
 def run(stage: str, options: list[str], processes: int = 1) -> None:
     """Run a stage and wait for it; several processes share their gradients over the loopback."""
-    command = [sys.executable, "-m", f"training.{stage}", *options]
+    module, extra = ("autoencoder", ["--decoder-only"]) if stage == "decoder" else (stage, [])
+    command = [sys.executable, "-m", f"training.{module}", *options, *extra]
     settings = os.environ | MALLOC | THREADS
     if processes == 1:
         subprocess.run(command, check=True, env=settings)

@@ -95,9 +95,9 @@ class Sheet:
     """The prompts that are painted while training, and the decoder that shows them."""
 
     def __init__(self, workspace: Workspace, accelerator: Accelerator) -> None:
-        text = workspace.run("text_encoder") / "model"
-        self.text_encoder = CLIPTextModel.from_pretrained(text / "text_encoder")
-        self.tokenizer = CLIPTokenizer.from_pretrained(text / "tokenizer")
+        self.text_encoder = CLIPTextModel.from_pretrained(workspace.text_encoder)
+        tokenizer = workspace.run("text_encoder") / "model" / "tokenizer"
+        self.tokenizer = CLIPTokenizer.from_pretrained(tokenizer)
         self.vae = AutoencoderKL.from_pretrained(workspace.run("latents") / "autoencoder")
         self.hidden = encode_captions(
             ["", *SHEET_PROMPTS], self.text_encoder, self.tokenizer, accelerator
@@ -191,9 +191,7 @@ def main(argv: list[str] | None = None) -> None:
         sheet.paint(bare, folder / f"sheet-{step:06d}.png")
         if options.export_to:
             vae = AutoencoderKL.from_pretrained(workspace.autoencoder)
-            text = CLIPTextModel.from_pretrained(
-                workspace.run("text_encoder") / "model" / "text_encoder"
-            )
+            text = CLIPTextModel.from_pretrained(workspace.text_encoder)
             export(bare, vae, text, sheet.tokenizer, options.export_to)
 
     last_save, last_show = time.monotonic(), time.monotonic()

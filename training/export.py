@@ -69,14 +69,15 @@ def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--target", type=Path, default=HOUSE)
     parser.add_argument("--denoiser", default="ema", help="the folder under runs/denoiser to take")
+    parser.add_argument("--text-encoder", type=Path, help="another than the finished one")
     options = parser.parse_args(argv)
     workspace = Workspace(options.root)
-    text = workspace.run("text_encoder") / "model"
+    tokenizer = workspace.run("text_encoder") / "model" / "tokenizer"
     size = export(
         UNet2DConditionModel.from_pretrained(workspace.run("denoiser") / options.denoiser),
         AutoencoderKL.from_pretrained(workspace.autoencoder),
-        CLIPTextModel.from_pretrained(text / "text_encoder"),
-        CLIPTokenizer.from_pretrained(text / "tokenizer"),
+        CLIPTextModel.from_pretrained(options.text_encoder or workspace.text_encoder),
+        CLIPTokenizer.from_pretrained(tokenizer),
         options.target,
     )
     print(f"{options.target}: {size / 1e6:.1f} MB")

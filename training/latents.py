@@ -72,9 +72,8 @@ def prepare_captions(
     workspace: Workspace, rows: list[Row], shown: np.ndarray, seed: int, accelerator: Accelerator
 ) -> None:
     """Encode every caption that a shown picture may have; the empty one comes first."""
-    folder = workspace.run("text_encoder") / "model"
-    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").to(accelerator.device)
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    tokenizer = CLIPTokenizer.from_pretrained(workspace.run("text_encoder") / "model" / "tokenizer")
+    text_encoder = CLIPTextModel.from_pretrained(workspace.text_encoder).to(accelerator.device)
     bank = write_bank(rows, seed)
     used = sorted({caption for row in shown for caption in bank.of_row[row]})
     place = {caption: i for i, caption in enumerate(used, start=1)}

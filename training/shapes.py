@@ -70,6 +70,6 @@ def paint_shapes() -> Iterator[tuple[dict[str, object], Picture]]:
                 "simple": shape in SIMPLE_SHAPES,
                 "held_out": False,
                 "package": "drawn by training/shapes.py",
-                "licence": "MIT",
+                "licence": "Apache-2.0",
             }
             yield fields, np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))

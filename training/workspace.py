@@ -53,6 +53,12 @@ class Workspace:
         further = self.run("decoder") / "model"
         return further if further.exists() else self.run("latents") / "autoencoder"
 
+    @property
+    def text_encoder(self) -> Path:
+        """The finished text encoder: that of stage 3, or one that learnt more words since."""
+        further = self.run("synonyms") / "text_encoder"
+        return further if further.exists() else self.run("text_encoder") / "model" / "text_encoder"
+
     def run(self, stage: str) -> Path:
         """The folder of a stage's checkpoints, curves and sample sheets."""
         folder = self.root / "runs" / stage

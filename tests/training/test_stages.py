@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
-from training import autoencoder, denoiser, export, latents, text_encoder
+from training import autoencoder, denoiser, export, latents, synonyms, text_encoder
 from training.caption_bank import other_words, write_bank
 from training.data import read_manifest
 from training.workspace import Workspace
@@ -30,8 +30,10 @@ def steps(workspace: Workspace, name: str) -> int:
 def taught(workspace: Workspace) -> Workspace:
     """A workspace where the teacher has spoken; a few steps need none of its real weights."""
     rows = read_manifest(workspace)
-    count = len(write_bank(rows, 0).texts) + len(other_words(workspace, rows))
-    targets = torch.nn.functional.normalize(torch.randn(count, 256), dim=-1)
+    texts, words = write_bank(rows, 0).texts, other_words(workspace, rows)
+    targets = torch.nn.functional.normalize(torch.randn(len(texts) + len(words), 256), dim=-1)
+    # In the teacher's mind a disc is much like a circle.
+    targets[len(texts) + words.index("disc")] = targets[len(texts) + words.index("circle")]
     save_file({"targets": targets}, workspace.run("text_encoder") / "teacher.safetensors")
     return workspace
 
@@ -60,6 +62,21 @@ def test_the_stages_make_a_pipeline_that_diffusers_loads_and_paints_with(
     names = json.loads((house / "model_index.json").read_text())
     assert names["safety_checker"] == [None, None]
     assert str(taught.root) not in "".join(path.read_text() for path in house.rglob("*.json"))
+
+
+def test_a_new_word_is_drawn_towards_the_name_that_the_teacher_puts_nearest(
+    taught: Workspace,
+) -> None:
+    few = ["--threads", "2", "--batch", "4"]
+    text_encoder.main(stage(taught, *few, "--max-steps", "1"))
+    rows = read_manifest(taught)
+    words = other_words(taught, rows)
+    targets = load_file(taught.run("text_encoder") / "teacher.safetensors")["targets"]
+    pairs = synonyms.pair_words(words, targets[-len(words) :].float(), rows)
+    assert pairs == [("disc", "circle")]
+    synonyms.main(stage(taught, *few, "--max-steps", "2"))
+    assert steps(taught, "synonyms") == 2
+    assert taught.text_encoder == taught.run("synonyms") / "text_encoder"
 
 
 def test_a_killed_stage_goes_on_from_its_checkpoint(
