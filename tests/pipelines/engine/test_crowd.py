@@ -136,7 +136,7 @@ def check_crowd(
             assert guest.leaves is not None
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW, derandomize=True)
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW, derandomize=True)
 @given(guests=CROWDS)
 def test_a_crowd_changes_nobodys_picture(
     crowd_engine: Engine, expected: list[np.ndarray], guests: list[Guest]
@@ -144,7 +144,7 @@ def test_a_crowd_changes_nobodys_picture(
     check_crowd(crowd_engine, expected, guests, most=2, mean=0.05)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW, derandomize=True)
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW, derandomize=True)
 @given(guests=CROWDS)
 def test_at_a_fixed_bucket_a_crowd_changes_no_bit(
     fixed_engine: Engine, expected_bytes: list[np.ndarray], guests: list[Guest]

@@ -265,10 +265,10 @@ def test_memory_stays_flat(engine: Engine) -> None:
                 [replace(ASK, prompt=f"cat {start} {i}", steps=1, seed=i) for i in range(20)]
             )
 
-    paint(200)
+    paint(100)
     gc.collect()
     before = psutil.Process().memory_info().rss
-    paint(300)
+    paint(160)
     gc.collect()
     assert psutil.Process().memory_info().rss - before < 30 * 2**20
     assert not engine._crowd.all()
