@@ -140,8 +140,7 @@ async def find_shown(
         job = await context.studio.storage.jobs.get(job_id)
     except NoSuchJobError as error:
         raise _not_found() from error
-    origin = job.new.origin
-    if origin.is_private and origin.user_id != interaction.user.id:
+    if not may_see(interaction, job):
         raise _not_found()
     pictures = await pictures_of(context, job)
     if not 1 <= place <= len(pictures):
@@ -170,14 +169,17 @@ async def pictures_of(context: Context, job: Job) -> list[Picture]:
 
 
 def may_see(interaction: discord.Interaction, job: Job) -> bool:
-    """Whether a job's pictures exist for this person, asked for by number or link."""
+    """Whether a job's pictures exist for this person, whatever id or link they come with."""
     origin = job.new.origin
     if origin.user_id == interaction.user.id:
         return True
-    if origin.is_private or not origin.guild_id or origin.guild_id != interaction.guild_id:
+    if origin.is_private:
         return False
     if origin.channel_id == interaction.channel_id:
+        # The same place, be it a group's private channel.
         return True
+    if not origin.guild_id or origin.guild_id != interaction.guild_id:
+        return False
     guild, member = interaction.guild, interaction.user
     if guild is None or not isinstance(member, discord.Member):
         return False
@@ -191,17 +193,17 @@ def may_see(interaction: discord.Interaction, job: Job) -> bool:
 async def stored_picture(
     interaction: discord.Interaction, context: Context, picture_id: int
 ) -> Stored:
-    """By the number in a custom id: whoever pressed it saw the picture. Raises `RefusedError`."""
+    """By the number in a custom id. Raises `RefusedError`."""
     storage = context.studio.storage
     try:
         picture = await storage.images.picture(picture_id)
         job = await storage.jobs.get(picture.job_id)
     except (NoSuchPictureError, NoSuchJobError) as error:
         raise _not_found() from error
+    if not may_see(interaction, job):
+        raise _not_found()
     if picture.is_deleted:
         raise RefusedError("This picture was deleted.")
-    if job.new.origin.is_private and job.new.origin.user_id != interaction.user.id:
-        raise _not_found()
     return Stored(job, picture)
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
-from ...storage.errors import NoSuchPictureError
+from ...storage.errors import NoSuchJobError, NoSuchPictureError
 from ..commission import acknowledge, judge, may_moderate, place
 from ..context import context_of
 from ..errors import RefusedError
 from ..notes import answered, tell
+from ..sources import may_see
 from .identity import FLAG, NUMBER, custom_id, template
 from .lookup import ask_of, job_of
 from .remix import RemixModal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import re
 
     from discord.ui.item import Item
+
+    from ..context import Context
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ class Again(
     async def _press(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         message_id = await acknowledge(interaction, is_private=self._is_private)
-        ask = ask_of(await job_of(context, self._job_id))
+        ask = ask_of(await job_of(interaction, context, self._job_id))
         ask = replace(ask, seed=None, is_private=self._is_private)
         judge(interaction, context, ask)
         await place(interaction, context, ask, message_id)
@@ -96,7 +99,7 @@ class Remix(
     async def _press(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         # The modal is the acknowledgement, and shows the prompt: the one read that comes before it.
-        ask = ask_of(await job_of(context, self._job_id))
+        ask = ask_of(await job_of(interaction, context, self._job_id))
         await interaction.response.send_modal(
             RemixModal(self._job_id, ask, is_private=self._is_private)
         )
@@ -132,6 +135,7 @@ class Cancel(
         context = context_of(interaction.client)
         _refuse_others(interaction, self._owner_id, "cancel this")
         await interaction.response.defer()
+        await _refuse_strangers(interaction, context, self._job_id, "cancel this")
         if not await context.studio.cancel(self._job_id):
             await tell(interaction, "There was nothing left to cancel.")
 
@@ -166,6 +170,7 @@ class Delete(
         context = context_of(interaction.client)
         _refuse_others(interaction, self._owner_id, "delete this")
         await interaction.response.defer()
+        await _refuse_strangers(interaction, context, self._job_id, "delete this")
         storage = context.studio.storage
         for picture in await storage.images.of_job(self._job_id):
             try:
@@ -182,3 +187,16 @@ class Delete(
 def _refuse_others(interaction: discord.Interaction, owner_id: int, deed: str) -> None:
     if interaction.user.id != owner_id and not may_moderate(interaction):
         raise RefusedError(f"Only <@{owner_id}> or a moderator may {deed}.")
+
+
+async def _refuse_strangers(
+    interaction: discord.Interaction, context: Context, job_id: int, deed: str
+) -> None:
+    """The id says who its owner is; the database knows it. A forgotten job has only its message."""
+    try:
+        job = await context.studio.storage.jobs.get(job_id)
+    except NoSuchJobError:
+        return
+    if not may_see(interaction, job):
+        raise RefusedError("There is no such picture here.")
+    _refuse_others(interaction, job.new.origin.user_id, deed)

@@ -22,7 +22,7 @@ from ..sources import Stored, open_stored
 from ..underlay import STRONG, SUBTLE, strength_of, vary
 from . import text
 from .identity import FLAG, NUMBER, custom_id, template
-from .lookup import ask_of, job_of, picture_of
+from .lookup import ask_of, picture_of
 
 if TYPE_CHECKING:
     import re
@@ -128,8 +128,7 @@ class PictureMenu(
         self, interaction: discord.Interaction, context: Context, choice: Choice
     ) -> None:
         message_id = await acknowledge(interaction, is_private=self._is_private)
-        picture = await picture_of(context, self._picture_id)
-        job = await job_of(context, picture.job_id)
+        job, picture = await picture_of(interaction, context, self._picture_id)
         if choice is Choice.AGAIN:
             ask = replace(ask_of(job), seed=picture.seed, count=1)
         else:
@@ -149,14 +148,14 @@ class PictureMenu(
         if opener is None:
             raise RefusedError("I can't do that at the moment.")
         # A modal must be the first answer, so these two short reads come before it.
-        picture = await picture_of(context, self._picture_id)
-        ask = ask_of(await job_of(context, picture.job_id))
+        job, picture = await picture_of(interaction, context, self._picture_id)
+        ask = ask_of(job)
         await opener(interaction, picture, ask)
 
     async def _tell_parameters(self, interaction: discord.Interaction, context: Context) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        picture = await picture_of(context, self._picture_id)
-        ask = ask_of(await job_of(context, picture.job_id))
+        job, picture = await picture_of(interaction, context, self._picture_id)
+        ask = ask_of(job)
         said = text.parameters(ask, picture.seed, picture.width, picture.height)
         command = "/imagine prompt: " + text.typed(replace(ask, seed=picture.seed, count=1))
         file = discord.File(
@@ -173,8 +172,7 @@ class PictureMenu(
 
     async def _keep(self, interaction: discord.Interaction, context: Context) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        picture = await picture_of(context, self._picture_id)
-        job = await job_of(context, picture.job_id)
+        job, picture = await picture_of(interaction, context, self._picture_id)
         if interaction.user.id != job.new.origin.user_id:
             raise RefusedError("Only who asked for a picture can make it a favourite.")
         is_favourite = not picture.is_favourite
@@ -184,7 +182,7 @@ class PictureMenu(
 
     async def _send(self, interaction: discord.Interaction, context: Context) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        picture = await picture_of(context, self._picture_id)
+        _, picture = await picture_of(interaction, context, self._picture_id)
         png = await context.studio.storage.images.read(picture.sha256)
         name = f"limner-{picture.job_id}-{picture.index + 1}-seed{picture.seed}"
         (sent,) = await fit([Named(f"{name}.png", png)], DIRECT_MESSAGE_BYTES)

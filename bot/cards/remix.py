@@ -71,7 +71,7 @@ async def answer(interaction: discord.Interaction, match: re.Match[str]) -> None
     is_private = match["private"] == "1"
     # Nothing here says which model it was; reading that is quick, and comes before the answer
     # because a refusal is kinder before a placeholder than after it.
-    ask = ask_of(await job_of(context, int(match["job"])))
+    ask = ask_of(await job_of(interaction, context, int(match["job"])))
     ask = replace(ask, seed=None, negative_prompt=values.get("negative", ""), is_private=is_private)
     ask = compose(ask, line.flags, context.studio.checkpoints, prompt=line.prompt, loras=line.loras)
     await commission(interaction, context, ask)

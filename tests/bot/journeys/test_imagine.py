@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from limner.bot.ask import Ask
-from limner.bot.underlay import SUBTLE
+from limner.bot.underlay import STRONG, SUBTLE
 from limner.storage.records import JobStatus
 
 from .cards import PATIENCE_S, is_done, job_id_of, menu_of, paint
@@ -89,15 +89,16 @@ async def test_exactly_again_gives_the_same_picture(place: Place, bot: StudioBot
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) <= 2
 
 
+@pytest.mark.parametrize(("choice", "strength"), [("subtle", SUBTLE), ("strong", STRONG)])
 async def test_a_variation_links_to_its_parent_and_looks_like_it(
-    place: Place, bot: StudioBot, studio: Studio
+    place: Place, bot: StudioBot, studio: Studio, choice: str, strength: float
 ) -> None:
     first = await paint(place)
-    reply = await place.wire.select(place.bob, first, menu_of(first), "subtle")
+    reply = await place.wire.select(place.bob, first, menu_of(first), choice)
     varied = await reply.message(is_done, timeout_s=PATIENCE_S)
     link = f"https://discord.com/channels/{place.guild.id}/{place.channel.id}/{first.id}"
     assert f"[Variation]({link})" in varied.text
-    assert f"strength {SUBTLE:g}" in varied.text
+    assert f"strength {strength:g}" in varied.text
     await settled()
     job = await studio.storage.jobs.get(job_id_of(varied))
     (picture,) = await studio.storage.images.of_job(job_id_of(first))

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .cards import ask, done, is_done, menu_of, paint
+from tests.bot.odd_pictures import saved, scene
+
+from .cards import ask, done, is_done, job_id_of, menu_of, paint
 from .conftest import settled
+from .pictures import PictureBot
 
 if TYPE_CHECKING:
     from limner.bot.studio import Studio
@@ -44,6 +47,36 @@ async def test_where_a_person_brought_the_bot_along(place: Place, bot: StudioBot
     )
     again = await done(await place.wire.click(carol, message, "Paint again"))
     assert is_done(again)
+
+
+async def test_a_persons_own_app_paints_and_varies_in_other_servers_and_private_groups(
+    place: Place, studio: Studio
+) -> None:
+    """The bot is a member of neither; each card goes on being edited by the interaction alone."""
+    world = place.wire.world
+    carol = world.user("carol", has_installed=True)
+    friend = world.user("friend", has_installed=True)
+    elsewhere = world.guild("elsewhere", has_bot=False)
+    elsewhere.member(carol)
+    mine = ("mine.png", saved(scene(size=(128, 128)), "PNG"))
+    async with place.wire.connect(PictureBot(studio)):
+        for channel in (elsewhere.channel(), world.direct(carol, friend)):
+            first = await done(await place.wire.slash(carol, channel, "imagine", prompt="a heart"))
+            await settled()
+            varied = [
+                await done(await place.wire.slash(carol, channel, "variation", **options))
+                for options in ({"picture": mine}, {"source": str(job_id_of(first))})
+            ]
+            picked = await place.wire.select(carol, first, menu_of(first), "strong")
+            for card in (*varied, await done(picked)):
+                assert "Variation" in card.text
+                assert card.channel is channel
+                assert not card.is_ephemeral
+        # In a group, a friend sees the card and may go on from it; carol's words come along.
+        again = await done(await place.wire.click(friend, first, "Paint again"))
+        assert f"<@{friend.id}>" in again.text
+        assert "**a heart**" in again.text
+        await settled()
 
 
 async def test_two_people_in_two_servers_at_once(place: Place, bot: StudioBot) -> None:
