@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated
 
@@ -38,6 +39,9 @@ def bench(
     from .run import Plan, run
 
     console = Console(stderr=True)
+    if plot is not None and find_spec("matplotlib") is None:
+        console.print("A plot needs matplotlib: pip install 'limner[bench]'.")
+        raise typer.Exit(1)
     plan = Plan(
         shape=shape,
         device=device,

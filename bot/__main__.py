@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ..benchmarks.command import bench
 from ..pipelines.errors import PipelineError
 from ..storage.errors import StorageError
 from .errors import LimnerError
@@ -122,6 +123,9 @@ def restore(
     from .upkeep import put_back
 
     put_back(load(config), file, is_replacing=replace)
+
+
+app.command()(bench)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ judgement; how the card goes on is `delivery`'s.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import discord
@@ -14,7 +16,7 @@ from discord import ui
 
 from ..storage.records import Origin
 from .errors import RefusedError
-from .notes import NO_MENTIONS
+from .notes import NO_MENTIONS, UNREACHABLE
 from .studio import Member
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from .ask import Ask
     from .context import Context
+
+log = logging.getLogger(__name__)
 
 Prepare = Callable[["Ask"], Awaitable["Ask"]]
 """What an ask needs that takes time: pictures read and kept. Raises `RefusedError`."""
@@ -86,13 +90,18 @@ async def place_many(
     for num_taken, ask in enumerate(asks):
         view = ui.LayoutView(timeout=None)
         view.add_item(ui.TextDisplay(f"Prompt {num_taken + 1} of {len(asks)} …"))
-        message = await interaction.followup.send(
-            view=view, ephemeral=ask.is_private, allowed_mentions=NO_MENTIONS, wait=True
-        )
+        try:
+            message = await interaction.followup.send(
+                view=view, ephemeral=ask.is_private, allowed_mentions=NO_MENTIONS, wait=True
+            )
+        except UNREACHABLE as error:
+            log.warning("a follow-up could not be sent: %r", error)
+            return num_taken, RefusedError("Discord takes no more messages now: try again later.")
         try:
             await place(interaction, context, ask, message.id)
         except RefusedError as error:
-            await message.delete()
+            with suppress(*UNREACHABLE):
+                await message.delete()
             return num_taken, error
     return len(asks), None
 

@@ -32,6 +32,8 @@ _TOKEN_LIVES_S: Final = 15 * 60 - 30
 """Half a minute less than Discord says: an upload takes time."""
 _TOKEN_GONE: Final = frozenset({50027, 10015})
 """Invalid webhook token, unknown webhook: both mean that the interaction's token has expired."""
+_CLOSED: Final = frozenset({50083, 160005, 50024})
+"""The thread is archived or locked, the channel takes no such message: as good as forbidden."""
 _TOO_LARGE: Final = 40005
 _LOOKED_THROUGH: Final = 100
 
@@ -69,6 +71,9 @@ class Poster:
 
         Raises `TooLargeError`, and what a failing connection raises.
         """
+        if self._bot.user is None:
+            # A host may load the extension before it logs in; telling is tried again later.
+            raise discord.ClientException("The bot has not logged in yet.")
         if not origin.message_id:
             return None
         with _naming_size():
@@ -93,12 +98,16 @@ class Poster:
                     return await self._send(
                         self._channel(origin), job, addressed(sheet, origin.user_id)
                     )
-                except (discord.Forbidden, discord.NotFound) as error:
+                except discord.HTTPException as error:
+                    if not _is_closed(error):
+                        raise
                     log.info("job %d can't be told in its channel: %s", job.id, error)
             try:
                 direct = await self._bot.create_dm(discord.Object(origin.user_id))
                 return await self._send(direct, job, sheet)
-            except (discord.Forbidden, discord.NotFound) as error:
+            except discord.HTTPException as error:
+                if not _is_closed(error):
+                    raise
                 raise NowhereError(
                     "The message is gone and direct messages are refused."
                 ) from error
@@ -122,7 +131,7 @@ class Poster:
         except discord.HTTPException as error:
             if error.code in _TOKEN_GONE or error.status == 401:
                 self._expired.append(origin.interaction_id)
-            elif error.status not in (403, 404):
+            elif not _is_closed(error):
                 raise
             return False
         return True
@@ -137,7 +146,9 @@ class Poster:
                 attachments=[file.file() for file in sheet.files],
                 allowed_mentions=NO_MENTIONS,
             )
-        except (discord.Forbidden, discord.NotFound):
+        except discord.HTTPException as error:
+            if not _is_closed(error):
+                raise
             return False
         return True
 
@@ -180,6 +191,11 @@ class Poster:
         return self._bot.get_partial_messageable(
             origin.channel_id, guild_id=origin.guild_id or None
         )
+
+
+def _is_closed(error: discord.HTTPException) -> bool:
+    """Whether this way is closed for good, and another one may be open."""
+    return error.status in (403, 404) or error.code in _CLOSED
 
 
 def _has_channel(origin: Origin) -> bool:

@@ -64,13 +64,13 @@ class Folder:
         except OSError as error:
             raise translated(error, self.path) from error
 
-    def require_space(self, num_bytes: int) -> None:
+    def require_space(self, num_bytes: int, spare_bytes: int = SPARE_BYTES) -> None:
         """Raises `DiskFullError` unless so many bytes fit, and the spare ones beside them."""
         try:
             free = shutil.disk_usage(self.path).free
         except OSError as error:
             raise translated(error, self.path) from error
-        if free < num_bytes + SPARE_BYTES:
+        if free < num_bytes + spare_bytes:
             raise DiskFullError(self.path)
 
 

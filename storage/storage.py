@@ -14,7 +14,7 @@ from .audit import Audit
 from .backup import restore_backup, write_backup
 from .checkup import check
 from .database import BUSY_TIMEOUT_S, Database, open_database
-from .folder import Folder, FolderLock
+from .folder import SPARE_BYTES, Folder, FolderLock
 from .guilds import Guilds
 from .images import Images, PictureFiles
 from .jobs import Jobs
@@ -100,9 +100,9 @@ class Storage:
         finally:
             lock.release()
 
-    async def require_space(self, num_bytes: int) -> None:
+    async def require_space(self, num_bytes: int, *, spare_bytes: int = SPARE_BYTES) -> None:
         """Raises `DiskFullError` unless so much fits: before painting, not after."""
-        await asyncio.to_thread(self._folder.require_space, num_bytes)
+        await asyncio.to_thread(self._folder.require_space, num_bytes, spare_bytes)
 
     async def sweep(self, *, grace_s: float = 3600.0) -> Swept:
         """Applies retention and mends files, in small steps beside everything else.

@@ -24,7 +24,7 @@ MAY_IMPORT = {
 }
 # The floors inside pipelines/, lowest first: a file imports from its own floor and those below.
 FLOORS = (
-    {"errors", "request", "events", "checkpoint", "limits"},
+    {"errors", "request", "events", "checkpoint", "limits", "trial"},
     {"sampling"},
     {"families"},
     {"engine"},

@@ -140,7 +140,9 @@ class MaskButton(
             shape = await asyncio.to_thread(self._touch.apply, mask)
             ask = await lay_part(context.studio, draft.ask, picture, shape)
             judge(interaction, context, ask)
-            await place_many(interaction, context, [ask])
+            _, refusal = await place_many(interaction, context, [ask])
+            if refusal is not None:
+                raise refusal
         except BaseException:
             # Nothing was taken: the mask can be mended, or the button pressed again later.
             context.delivery.disclaim(message.id)

@@ -19,7 +19,7 @@ from ..composing import compose, merge
 from ..context import Context
 from ..errors import RefusedError
 from ..notes import NO_MENTIONS, answered
-from ..prompts import Flags, Line, aspect, clean, read, write
+from ..prompts import Flags, Line, aspect, clean, escape, read, write
 from ..shapes import USUAL, size_of
 from ..underlay import lay_under
 
@@ -141,7 +141,7 @@ class Imagine(commands.Cog):
         for ask in asks:
             judge(interaction, context, ask)
         text = _retyped(prompt, chosen)
-        if len(text) > MAX_TEXT:
+        if len(escape(text)) > MAX_TEXT:
             raise RefusedError(
                 f"Several prompts at once take {MAX_TEXT:,} characters together: shorten it."
             )

@@ -75,7 +75,7 @@ class Planner:
     """Turns between tenants, and with them between keys."""
 
     def __init__(self, *, max_rows: int, fixed_bucket: int | None = None) -> None:
-        self.max_rows = fixed_bucket or max_rows
+        self.max_rows = fixed_bucket or min(max_rows, BUCKETS[-1])
         self.shares = Shares()
         self._fixed_bucket = fixed_bucket
         self._limits: dict[BatchKey, int] = {}

@@ -14,9 +14,7 @@ from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 
-from ..checkpoint import Task
 from ..engine.engine import MAX_ROWS, Engine
 from ..errors import (
     InvalidRequestError,
@@ -27,7 +25,7 @@ from ..errors import (
     WorkerError,
 )
 from ..events import Cancelled, Failed, Finished, Preview, Progress, Started
-from ..request import Request
+from ..trial import trial
 from .messages import (
     Cancel,
     Entered,
@@ -135,7 +133,7 @@ class Painter:
             began_at = time.perf_counter()
             try:
                 self._engine.load(model.name)
-                self._engine.run([_trial(model)])
+                self._engine.run([trial(model)])
             except PipelineError as error:
                 self._sender.send(ModelBroke(model.name, str(error)))
                 _log.exception("the model %s cannot be used", model.name)
@@ -259,7 +257,7 @@ class Painter:
         on: the least of requests tells whether that is so."""
         self._held.append((work, error))
         if self._probe is None:
-            self._probe = self._engine.add(_trial(self._default))
+            self._probe = self._engine.add(trial(self._default))
 
     def _judge(self, event: Event) -> None:
         match event:
@@ -312,17 +310,6 @@ def _explain(error: Exception) -> tuple[str, Cause]:
             return str(error), Cause.PAINTING
         case _:
             return "Painting this failed: try it again, or other settings.", Cause.PAINTING
-
-
-def _trial(model: Checkpoint) -> Request:
-    """The least that runs every part of the model."""
-    if model.task is Task.TEXT:
-        return Request("", seed=0, steps=2, model=model.name)
-    picture = Image.new("RGB", (model.size_px, model.size_px))
-    mask = Image.new("L", picture.size, 255)
-    return Request(
-        "", seed=0, steps=2, model=model.name, init_image=picture, mask_image=mask, strength=1.0
-    )
 
 
 def _device(name: str) -> tuple[str, int]:

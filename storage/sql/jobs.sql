@@ -101,9 +101,9 @@ UPDATE jobs SET status = 'queued' WHERE id = :job_id AND status = 'running';
 UPDATE jobs SET status = 'queued' WHERE status = 'running';
 
 -- name: store
--- Its pictures are safe.
+-- Its pictures are safe. A queued one: its start could not be written down when it began.
 UPDATE jobs SET status = 'stored', stored_at = :now, ended_at = :now, error = ''
-WHERE id = :job_id AND status = 'running';
+WHERE id = :job_id AND status IN ('queued', 'running');
 
 -- name: fail
 -- It ends without a picture, for a reason that its owner is told.

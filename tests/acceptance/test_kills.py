@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from limner.benchmarks.kills import kill_many
 
+from limner.benchmarks.kills import kill_many
 from tests.pipelines.models import make_house_like
 
 if TYPE_CHECKING:

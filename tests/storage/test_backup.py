@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import JobStatus, Storage
 from limner.storage.backup import write_backup
 from limner.storage.errors import BackupError, FolderInUseError, NewerDatabaseError

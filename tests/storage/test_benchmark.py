@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.benchmarks.storage import Size, measure, print_table
 from limner.storage import Storage
 from limner.storage.queries import load

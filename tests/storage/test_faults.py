@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import JobStatus, Storage
 from limner.storage.database import translating
 from limner.storage.errors import (

@@ -9,6 +9,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from limner.storage import Allowance, GuildSettings, QuotaRefusedError, Rule, Storage
 from limner.storage.errors import InvalidSettingError
 from limner.storage.guild_records import NsfwPolicy, Permission, Subject, may_paint

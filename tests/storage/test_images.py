@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import JobStatus, Storage
 from limner.storage.errors import NoSuchPictureError
 

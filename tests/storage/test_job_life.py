@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import Allowance, JobStatus, QuotaRefusedError, Refused, Rule, Storage
 from limner.storage.errors import IllegalTransitionError, NoSuchJobError
 from limner.storage.quota_rules import Scope
@@ -29,6 +30,7 @@ LEGAL = {
     ("start", JobStatus.QUEUED): JobStatus.RUNNING,
     ("start", JobStatus.RUNNING): JobStatus.RUNNING,
     ("requeue", JobStatus.RUNNING): JobStatus.QUEUED,
+    ("store", JobStatus.QUEUED): JobStatus.STORED,
     ("store", JobStatus.RUNNING): JobStatus.STORED,
     ("fail", JobStatus.QUEUED): JobStatus.FAILED,
     ("fail", JobStatus.RUNNING): JobStatus.FAILED,

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import JobStatus, Storage
 from limner.storage.checkup import check
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import Allowance, JobStatus, QuotaRefusedError, Rule, Storage
 from limner.storage.ledger import EntryKind
 from limner.storage.quota_rules import Scope

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
+
 from limner.storage import (
     Allowance,
     JobStatus,

@@ -7,8 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import limner.storage
 import pytest
+
+import limner.storage
 from limner.storage import Storage
 from limner.storage.folder import Folder
 from limner.storage.migrations import Migration, known_migrations, migrate, split

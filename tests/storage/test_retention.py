@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from limner.storage import JobStatus, Retention, Storage
 from limner.storage.errors import InvalidSettingError
 

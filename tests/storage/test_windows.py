@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from limner.storage.errors import InvalidSettingError
 from limner.storage.windows import MAX_ROLLING_S, Period, Window, zone_named
 

@@ -182,7 +182,7 @@ async def test_avatars_come_from_the_stand_in_too(wire: Wire) -> None:
 
 
 async def test_starting_takes_less_than_a_second(wire: Wire) -> None:
-    assert wire.started_in_s < 1.0
+    assert wire.started_in_s < 1.0  # 13 ms when nothing else runs
 
 
 async def test_an_unknown_route_is_a_violation_even_when_the_bot_swallows_it(wire: Wire) -> None:

@@ -36,8 +36,9 @@ def node() -> str:
             pytest.skip("discord.js is not there: npm install --prefix build/wire discord.js@14")
         FOLDER.mkdir(parents=True, exist_ok=True)
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", FOLDER, "discord.js@14"]
-        done = subprocess.run(command, timeout=INSTALL_S, capture_output=True, check=False)
-        if done.returncode:
+        try:
+            subprocess.run(command, timeout=INSTALL_S, capture_output=True, check=True)
+        except subprocess.SubprocessError:
             pytest.skip("discord.js could not be installed")
     return program
 
