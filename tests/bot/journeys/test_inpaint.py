@@ -14,9 +14,12 @@ from PIL import Image
 from limner.bot import masks
 from limner.bot.ask import Kind
 from limner.bot.drafts import Touch
+from limner.storage import Allowance, Period, Rule
+from limner.storage.quota_rules import Scope
 from tests.bot.odd_pictures import saved, scene, see_through
 from tests.wire.offers import NotOffered
 
+from .cards import picked
 from .conftest import settled
 from .pictures import (
     PATIENCE_S,
@@ -257,6 +260,21 @@ async def test_after_a_refusal_at_the_last_moment_it_can_be_pressed_again(
     await paint_it(place, message)
 
 
+async def test_a_quota_used_up_meanwhile_is_told_and_the_preview_stays(
+    place: Place, bot: PictureBot, studio: Studio
+) -> None:
+    message = await preview(place, area="left half")
+    broke = Rule(Allowance(0, Period()))
+    await studio.storage.rules.set(place.guild.id, Scope.USER, place.alice.id, broke, by=1)
+    before = sum((await studio.storage.jobs.counts()).values())
+    reply = await place.wire.click(place.alice, message, "Paint")
+    assert "credit" in (await reply.followup(lambda m: "credit" in m.text)).text
+    assert "Paint" in message.buttons
+    assert sum((await studio.storage.jobs.counts()).values()) == before
+    await studio.storage.rules.set(place.guild.id, Scope.USER, place.alice.id, None, by=1)
+    await paint_it(place, message)
+
+
 async def test_a_large_picture_is_painted_around_the_mask_and_kept_elsewhere(
     place: Place, bot: PictureBot, studio: Studio
 ) -> None:
@@ -296,9 +314,7 @@ async def test_one_of_our_own_is_inpainted_by_its_number_and_remembers_its_words
         place.bob, place.channel, "variation", source=str(job_id_of(card))
     )
     await reply.message(is_done, timeout_s=PATIENCE_S)
-    menu = next(c["custom_id"] for c in card.walk() if c["type"] == 3)
-    again = await place.wire.select(place.bob, card, menu, "again")
-    same = await again.message(is_done, timeout_s=PATIENCE_S)
+    same = await picked(place, place.bob, card, "again")
     assert np.abs(array(shown(same)) - array(shown(card))).max() <= 2
 
 

@@ -55,6 +55,13 @@ def test_all_of_a_key_share_a_tick_up_to_the_limit() -> None:
     assert plan.rows == plan.bucket == 32
 
 
+def test_no_tick_has_more_rows_than_the_largest_bucket() -> None:
+    lives = [live(number, str(number)) for number in range(60)]
+    plan = Planner(max_rows=128).plan(lives)
+    assert plan is not None
+    assert plan.rows == plan.bucket == BUCKETS[-1]
+
+
 def test_a_flood_gets_no_more_than_its_share() -> None:
     lives = [live(number, "flood") for number in range(100)] + [live(200, "single")]
     got = run(Planner(max_rows=8), lives, 40)
