@@ -23,6 +23,7 @@ from ..pipelines.serving.tickets import Ticket
 from ..pipelines.serving.updates import Began, Broke, Done, Moved, Painted, Update, Withdrawn
 from ..storage.errors import (
     IllegalTransitionError,
+    NoSuchJobError,
     NoSuchPictureError,
     QuotaRefusedError,
     StorageError,
@@ -30,6 +31,7 @@ from ..storage.errors import (
 from ..storage.records import Job, JobStatus, NewJob, NewPicture
 from . import refusals
 from .ask import Ask
+from .attendance import Attendance
 from .errands import Errands
 from .errors import RefusedError
 from .judging import Judge
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
     from ..pipelines.checkpoint import Checkpoint
     from ..pipelines.serving.pool import WorkerPool
+    from ..storage.privacy import Forgotten
     from ..storage.records import Origin, Picture
     from ..storage.storage import Storage
     from .settings import Settings
@@ -53,6 +56,8 @@ _RETRIES_S = (5.0, 60.0, 600.0)
 """Waits between attempts to write an end down, while the disk is full, say."""
 _BYTES_A_PIXEL = 4
 """More than a PNG takes: what must be free before a picture is accepted."""
+_LAST_WORDS_S = 20.0
+"""For the cancelled jobs of one who is forgotten to end and be told."""
 _TELLERS_AT_ONCE = 8
 """Deliveries under way at one time: what piled up while the bot was gone must not flood Discord."""
 
@@ -124,6 +129,11 @@ class Studio:
         self._errands = Errands()
         self._teller: Teller | None = None
         self._telling = asyncio.Semaphore(_TELLERS_AT_ONCE)
+        self._accepting = Attendance()
+        self._painting = Attendance()
+        """From a job's start until its end was told, or is tried again later."""
+        self._leaving: set[int] = set()
+        """Whose data is being deleted: nothing of theirs is accepted meanwhile."""
 
     # Asking
 
@@ -147,21 +157,14 @@ class Studio:
 
         Raises `RefusedError`; then nothing was spent and nothing is kept.
         """
-        if self._is_closing:
-            raise RefusedError("I am just being restarted: ask again in a minute.")
+        self._require_open()
         ask = self.judge(ask, member)
         if ask.seed is None:
             ask = replace(ask, seed=secrets.randbelow(2**32))
         assert ask.seed is not None
         assert ask.width is not None
         assert ask.height is not None
-        try:
-            self.pool.refuse(member.tenant, _group(member.guild_id, member.user_id))
-        except QueueFullError as error:
-            again_at = None if error.again_s is None else time.time() + error.again_s
-            raise RefusedError(str(error), again_at=again_at) from error
-        except PipelineError as error:
-            raise RefusedError(str(error)) from error
+        self.require_room(member)
         new = NewJob(
             origin=origin,
             kind=ask.kind.value,
@@ -180,10 +183,34 @@ class Studio:
         # stopped waiting.
         return await self._errands.see_through("accept", self._accept(new, ask, member))
 
+    def require_room(self, member: Member) -> None:
+        """Raises `RefusedError` if the queue would refuse whatever this member asks for now."""
+        self._require_open()
+        try:
+            self.pool.refuse(member.tenant, _group(member.guild_id, member.user_id))
+        except QueueFullError as error:
+            again_at = None if error.again_s is None else time.time() + error.again_s
+            raise RefusedError(str(error), again_at=again_at) from error
+        except PipelineError as error:
+            raise RefusedError(str(error)) from error
+
+    def _require_open(self) -> None:
+        if self._is_closing:
+            raise RefusedError("I am just being restarted: ask again in a minute.")
+
     async def _accept(self, new: NewJob, ask: Ask, member: Member) -> Job:
+        with self._accepting.of(member.user_id):
+            if member.user_id in self._leaving:
+                raise RefusedError("Your data is just being deleted: ask again in a minute.")
+            return await self._write_down(new, ask, member)
+
+    async def _write_down(self, new: NewJob, ask: Ask, member: Member) -> Job:
         init_image, mask_image = await self._inputs(ask)
         try:
-            await self.storage.require_space(ask.count * new.num_pixels * _BYTES_A_PIXEL)
+            await self.storage.require_space(
+                ask.count * new.num_pixels * _BYTES_A_PIXEL,
+                spare_bytes=int(self.settings.storage.free_mib * 2**20),
+            )
             job = await self.storage.jobs.accept(new, role_ids=member.role_ids)
         except QuotaRefusedError as error:
             raise RefusedError(
@@ -210,6 +237,33 @@ class Studio:
         """Whether previews are wanted of it."""
         if job_id in self._runs:
             self.pool.watch(str(job_id), is_watched)
+
+    async def forget(self, user_id: int) -> Forgotten:
+        """Stops all that is being painted for a user, then deletes what is kept about them.
+
+        The one operation behind every way to ask for it. Raises `RefusedError` while it is under
+        way already, `StorageError`; then it can be asked for again.
+        """
+        if user_id in self._leaving:
+            raise RefusedError("Your data is being deleted already.")
+        self._leaving.add(user_id)
+        try:
+            await self._accepting.absent(user_id)
+            theirs = [r.job.id for r in self._runs.values() if r.job.new.origin.user_id == user_id]
+            for job_id in theirs:
+                self.pool.cancel(str(job_id))
+            try:
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self._painting.absent(user_id)
+            except TimeoutError:
+                # A worker that hangs, or a Discord that does not answer, keeps nobody's data here.
+                log.warning("%d jobs of a user who is forgotten have not ended", len(theirs))
+                for job_id in theirs:
+                    if self._runs.pop(job_id, None) is not None:
+                        self._painting.left(user_id)
+            return await self.storage.forget_user(user_id)
+        finally:
+            self._leaving.discard(user_id)
 
     # Telling
 
@@ -252,7 +306,7 @@ class Studio:
                 self._errands.run(f"start job {run.job.id}", self._begin(run))
             case Done() | Broke() | Withdrawn():
                 del self._runs[run.job.id]
-                self._errands.run(f"end job {run.job.id}", self._end(run, update))
+                self._errands.run(f"end job {run.job.id}", self._end_attended(run, update))
             case _:
                 pass
         if self._teller is not None:
@@ -261,6 +315,12 @@ class Studio:
     async def _begin(self, run: _Run) -> None:
         async with run.turn:
             await self.storage.jobs.start(run.job.id)
+
+    async def _end_attended(self, run: _Run, end: Done | Broke | Withdrawn) -> None:
+        try:
+            await self._end(run, end)
+        finally:
+            self._painting.left(run.job.new.origin.user_id)
 
     async def _end(
         self, run: _Run, end: Done | Broke | Withdrawn, waits_s: tuple[float, ...] = _RETRIES_S
@@ -279,6 +339,9 @@ class Studio:
                         await self.storage.jobs.cancel(job_id, settle=await self._used(run))
         except IllegalTransitionError as error:
             log.warning("%s", error, extra={"job": job_id})
+        except NoSuchJobError:
+            # Its owner asked to be forgotten.
+            return
         except StorageError as error:
             if not waits_s:
                 log.exception(
@@ -296,7 +359,7 @@ class Studio:
             pictures = [
                 await self._picture(run, run.painted[index]) for index in range(run.ask.count)
             ]
-        except (NoSuchPictureError, OSError) as error:
+        except (NoSuchPictureError, OSError, ValueError) as error:
             log.warning("a painting can't be put into its picture", exc_info=error)
             await self.storage.jobs.fail(
                 run.job.id, "The picture that this was painted into is gone; send it again."
@@ -329,7 +392,7 @@ class Studio:
 
     async def _tell(self, job: Job) -> None:
         teller = self._teller
-        if teller is None:
+        if teller is None or job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
             return
         pictures: Sequence[Picture] = ()
         if job.status is JobStatus.STORED:
@@ -361,6 +424,7 @@ class Studio:
             cost=job.new.cost / CREDIT,
         )
         self._runs[job.id] = _Run(job, ask)
+        self._painting.came(origin.user_id)
         # It was accepted: whoever came in between, the queue takes it now.
         waiting = self.pool.submit(ticket, is_recovered=True)
         if self._teller is not None:

@@ -20,6 +20,7 @@ from discord.ext import commands
 
 from limner.bot.cards import DYNAMIC_ITEMS
 from limner.bot.cogs.imagine import Imagine
+from limner.bot.cogs.queue import Queue
 from limner.bot.context import Context, ContextCog
 from limner.bot.delivery import Delivery
 from limner.bot.opening import open_studio
@@ -89,6 +90,7 @@ class StudioBot(commands.Bot):
         await self._resources.enter_async_context(self.delivery)
         await self.add_cog(ContextCog(Context(self._studio, self.delivery)))
         await self.add_cog(Imagine(self, self._studio, self.delivery))
+        await self.add_cog(Queue(self, self._studio, self.delivery))
         self.add_dynamic_items(*DYNAMIC_ITEMS)
         await self.tree.sync()
         await self._studio.attach(self.delivery)
