@@ -236,7 +236,8 @@ class Delivery:
     async def _edit(self, telling: _Telling, ask: Ask) -> bool:
         """Whether there still is a message to edit."""
         job = telling.job
-        sheet = self._sheets.running(job, ask, telling.stage)
+        is_starting = not self._studio.pool.state.is_ready
+        sheet = self._sheets.running(job, ask, replace(telling.stage, is_starting=is_starting))
         try:
             return await self._poster.edit(job.new.origin, sheet) is not None
         except TooLargeError:

@@ -48,6 +48,8 @@ class Stage:
     place: int = 0
     """In the queue, from 1; 0: about to begin."""
     wait_s: float | None = None
+    is_starting: bool = False
+    """No worker can paint yet: the model is being loaded."""
     has_begun: bool = False
     step: int = 0
     steps: int = 0
@@ -66,7 +68,9 @@ class Shown:
 
 def waiting(job: Job, ask: Ask, defaults: Defaults, stage: Stage) -> Sheet:
     """A job that waits or is being painted."""
-    if not stage.has_begun:
+    if stage.is_starting:
+        state = text.starting(stage.place)
+    elif not stage.has_begun:
         state = text.place(stage.place, stage.wait_s) if stage.place else "Beginning …"
     elif stage.steps:
         state = text.progress(stage.step, stage.steps, stage.left_s)

@@ -97,6 +97,12 @@ def place(place: int, wait_s: float | None) -> str:
     return where if wait_s is None else f"{where} · begins in {duration(wait_s)}"
 
 
+def starting(place: int) -> str:
+    """While nobody can be painted for yet; how long that takes was never measured."""
+    where = f"Place {place} in the queue · the" if place > 1 else "The"
+    return f"{where} painter is starting …"
+
+
 def progress(step: int, steps: int, left_s: float | None) -> str:
     share = min(1.0, step / steps) if steps else 0.0
     filled = int(share * _BAR_LENGTH)

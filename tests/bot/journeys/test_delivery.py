@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from limner.bot.opening import open_studio
 from limner.storage.records import JobStatus
 from tests.wire import Fault
 
 from .cards import PATIENCE_S, ask, done, is_done, job_id_of, paint
-from .conftest import StudioBot, settled
+from .conftest import StudioBot, settings_for, settled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from limner.bot.studio import Studio
     from tests.wire.entities import Message
     from tests.wire.replies import Reply
@@ -194,6 +197,29 @@ async def test_a_picture_that_was_not_told_before_a_stop_is_told_after_it(
         assert await status_of(studio, message) is JobStatus.DELIVERED
         again = await done(await place.wire.click(place.bob, message, "Paint again"))
         assert is_done(again)
+
+
+async def test_while_the_model_is_loaded_the_card_says_that_the_painter_is_starting(
+    place: Place, model: Path, tmp_path: Path
+) -> None:
+    # Not the session's: this one is asked before its worker can paint.
+    async with (
+        open_studio(settings_for(model, tmp_path)) as studio,
+        place.wire.connect(StudioBot(studio)),
+    ):
+        replies = [await ask(place, who) for who in (place.alice, place.bob)]
+        cards = [
+            await reply.message(lambda m: "starting" in m.text, timeout_s=PATIENCE_S)
+            for reply in replies
+        ]
+        said = sorted(card.text.splitlines()[1] for card in cards)
+        assert said == [
+            "Place 2 in the queue · the painter is starting …",
+            "The painter is starting …",
+        ]
+        for reply in replies:
+            assert "starting" not in (await done(reply)).text
+        await settled()
 
 
 async def test_progress_is_shown_at_a_pace_and_ends_in_the_picture(
