@@ -17,7 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ..pipelines.finish.png import read_parameters
+from ..pipelines.finish.png import read_comment, read_parameters
 from .errors import RefusedError
 from .picture_headers import Format, Header, HeaderError, read_header
 
@@ -155,6 +155,9 @@ def _decode(file: ImageFile, header: Header) -> Opened:
     file.load()
     # Afterwards only: on the way to a PNG's EXIF Pillow would load it, and lose what is broken.
     orientation = _orientation(file)
+    made_with = None
+    if header.format in (Format.JPEG, Format.WEBP):
+        made_with = _made_with(file)
     profile = file.info.get("icc_profile")
     image = _to_rgb(file, profile if isinstance(profile, bytes) else b"")
     if orientation in _TURNS:
@@ -164,7 +167,15 @@ def _decode(file: ImageFile, header: Header) -> Opened:
     width, height = header.width, header.height
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return Opened(image, width, height, header.format, header.num_frames > 1)
+    is_animated = header.num_frames > 1
+    return Opened(image, width, height, header.format, is_animated, made_with)
+
+
+def _made_with(file: ImageFile) -> Parameters | None:
+    try:
+        return read_comment(file.getexif())
+    except Exception:  # as for its orientation: the picture is good without it
+        return None
 
 
 _TURNS = {

@@ -1,6 +1,7 @@
 """Pictures made to fit what Discord takes: as they are where they fit, else WebP, JPEG, or smaller.
 
-The original stays in the store. Encoding runs in a thread.
+What other tools read of their making goes along as EXIF. The original stays in the store. Encoding
+runs in a thread.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 import discord
 from PIL import Image
 
+from ..pipelines.finish.png import exif_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -27,6 +30,8 @@ _ENVELOPE_BYTES = 256 * 1024
 MAX_FILES = 10
 _LOSSLESS_SHARE = 0.5
 """Lossless WebP is seldom smaller than this beside PNG, and slow to try."""
+_EXIF_SHARE = 8
+"""A prompt that would take more than this part of a small file stays out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +70,35 @@ def _reencoded(picture: Named, limit_bytes: int) -> Named:
     stem = PurePosixPath(picture.name).stem
     with Image.open(io.BytesIO(picture.data)) as opened:
         image = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+    exif = exif_of(picture.data)
+    if len(exif) > limit_bytes // _EXIF_SHARE:
+        exif = b""
     attempt = picture
     is_near = limit_bytes > _LOSSLESS_SHARE * len(picture.data)
-    for suffix, data in _attempts(image, is_near=is_near):
+    for suffix, data in _attempts(image, exif, is_near=is_near):
         attempt = Named(f"{stem}.{suffix}", data, picture.is_spoiler)
         if len(data) <= limit_bytes:
             break
     return attempt
 
 
-def _attempts(image: Image.Image, *, is_near: bool) -> Iterator[tuple[str, bytes]]:
+def _attempts(image: Image.Image, exif: bytes, *, is_near: bool) -> Iterator[tuple[str, bytes]]:
     """Ever smaller files; lossless first, where the original is not much too large."""
     if is_near:
-        yield "webp", _encoded(image, "WEBP", lossless=True)
+        yield "webp", _encoded(image, "WEBP", exif, lossless=True)
     flat = image.convert("RGB")
     while True:
         for quality in (95, 85, 70):
-            yield "webp", _encoded(image, "WEBP", quality=quality)
+            yield "webp", _encoded(image, "WEBP", exif, quality=quality)
         # Where WebP has its limit of 16,383 pixels, and as a last resort.
-        yield "jpg", _encoded(flat, "JPEG", quality=70)
+        yield "jpg", _encoded(flat, "JPEG", exif, quality=70)
         if min(image.size) < 64:
             return
         image = image.resize((image.width * 3 // 4, image.height * 3 // 4))
         flat = image.convert("RGB")
 
 
-def _encoded(image: Image.Image, kind: str, **options: int | bool) -> bytes:
+def _encoded(image: Image.Image, kind: str, exif: bytes, **options: int | bool) -> bytes:
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    image.save(out, kind, exif=exif, **options)
     return out.getvalue()

@@ -1,7 +1,8 @@
 """A picture as a PNG file that carries its parameters, and whoever's parameters out of a PNG again.
 
-Two text chunks: "parameters", which other tools read, and "limner", which says everything. What
-the parameters mean is parameters'.
+Two text chunks: "parameters", which other tools read, and "limner", which says everything. In a
+JPEG or WebP made of it, EXIF's UserComment says the first, as the web UI has it. What the
+parameters mean is parameters'.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from .foreign import from_invoke_json, from_webui_text, webui_text
 from .parameters import from_json
@@ -23,6 +24,9 @@ _INVOKE_CHUNK = "invokeai_metadata"
 
 _MOST_TEXT = 64 * 1024
 """Characters of a text chunk that are looked at."""
+_MOST_COMMENT = 30_000
+"""Characters: a JPEG's EXIF is at most 64 KiB."""
+_UNICODE, _ASCII = b"UNICODE\0", b"ASCII\0\0\0"
 
 
 def encode(image: Image.Image, parameters: Parameters, *, version: str = "") -> bytes:
@@ -41,6 +45,42 @@ def encode_preview(image: Image.Image) -> bytes:
     file = BytesIO()
     image.convert("RGB").save(file, "WEBP", quality=70, method=0)
     return file.getvalue()
+
+
+def exif_of(png: bytes) -> bytes:
+    """An EXIF block for a JPEG or WebP made of our PNG; empty where that says nothing.
+
+    Source: EXIF 2.32, 4.6.5, UserComment: eight bytes name the encoding of what follows.
+    """
+    text = _texts(png).get(FOREIGN_CHUNK, "")[:_MOST_COMMENT]
+    if not text:
+        return b""
+    exif = Image.Exif()
+    comment = _UNICODE + text.encode("utf-16-be")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return exif.tobytes()
+
+
+def read_comment(exif: Image.Exif) -> Parameters | None:
+    """What an opened picture's UserComment says of its making; anybody's, so nothing is believed.
+
+    Source: as `exif_of`.
+    """
+    try:
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    except Exception:  # Pillow raises nearly anything over malformed EXIF
+        return None
+    if not isinstance(comment, bytes):
+        return None
+    if comment.startswith(_UNICODE):
+        text = comment[len(_UNICODE) :][: 2 * _MOST_COMMENT].decode("utf-16-be", "replace")
+    elif comment.startswith(_ASCII):
+        text = comment[len(_ASCII) :][:_MOST_COMMENT].decode("ascii", "replace")
+    else:
+        return None
+    # Cameras write comments too: only what names a setting is about a painting.
+    made_with = from_webui_text(text.strip("\0 "))
+    return made_with if made_with is not None and made_with.steps is not None else None
 
 
 def read_parameters(png: bytes) -> Parameters | None:
