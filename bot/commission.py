@@ -89,7 +89,8 @@ async def place_many(
     """
     for num_taken, ask in enumerate(asks):
         view = ui.LayoutView(timeout=None)
-        view.add_item(ui.TextDisplay(f"Prompt {num_taken + 1} of {len(asks)} …"))
+        which = f"Prompt {num_taken + 1} of {len(asks)} …" if len(asks) > 1 else "Beginning …"
+        view.add_item(ui.TextDisplay(which))
         try:
             message = await interaction.followup.send(
                 view=view, ephemeral=ask.is_private, allowed_mentions=NO_MENTIONS, wait=True

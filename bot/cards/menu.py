@@ -1,6 +1,8 @@
 """The menu under each picture: vary, repeat, edit, keep.
 
-Whoever sees the card may use it, at their own cost; what belongs to its owner says so.
+Whoever sees the card may use it, at their own cost; what belongs to its owner says so. A client
+sends the same choice again only after the message was updated, so each is acknowledged by an update
+that changes nothing, and answered by a message of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
-from ..commission import acknowledge, judge, place
+from ..commission import judge, place_many
 from ..context import context_of
 from ..errors import RefusedError
 from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
@@ -127,7 +129,7 @@ class PictureMenu(
     async def _paint(
         self, interaction: discord.Interaction, context: Context, choice: Choice
     ) -> None:
-        message_id = await acknowledge(interaction, is_private=self._is_private)
+        await _acknowledge(interaction)
         job, picture = await picture_of(interaction, context, self._picture_id)
         if choice is Choice.AGAIN:
             ask = replace(ask_of(job), seed=picture.seed, count=1)
@@ -138,7 +140,9 @@ class PictureMenu(
             ask = await vary(context.studio, ground.base, ground.image, strength, picture.id)
         ask = replace(ask, is_private=self._is_private)
         judge(interaction, context, ask)
-        await place(interaction, context, ask, message_id)
+        _, refusal = await place_many(interaction, context, [ask])
+        if refusal is not None:
+            raise refusal
 
     async def _open(
         self, interaction: discord.Interaction, context: Context, choice: Choice
@@ -153,7 +157,7 @@ class PictureMenu(
         await opener(interaction, picture, ask)
 
     async def _tell_parameters(self, interaction: discord.Interaction, context: Context) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await _acknowledge(interaction)
         job, picture = await picture_of(interaction, context, self._picture_id)
         ask = ask_of(job)
         said = text.parameters(ask, picture.seed, picture.width, picture.height)
@@ -162,16 +166,11 @@ class PictureMenu(
             io.BytesIO(f"{said}\n\n{command}\n".encode()), f"picture-{picture.id}.txt"
         )
         short = said.replace("```", "'''")
-        view = ui.LayoutView(timeout=None)
-        if len(short) < 3500:
-            view.add_item(ui.TextDisplay(f"```\n{short}\n```"))
-        view.add_item(ui.File(file))
-        await interaction.edit_original_response(
-            view=view, attachments=[file], allowed_mentions=NO_MENTIONS
-        )
+        texts = [f"```\n{short}\n```"] if len(short) < 3500 else []
+        await tell(interaction, *texts, files=[file])
 
     async def _keep(self, interaction: discord.Interaction, context: Context) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await _acknowledge(interaction)
         job, picture = await picture_of(interaction, context, self._picture_id)
         if interaction.user.id != job.new.origin.user_id:
             raise RefusedError("Only who asked for a picture can make it a favourite.")
@@ -181,7 +180,7 @@ class PictureMenu(
         await tell(interaction, f"Picture #{picture.id} {said}.")
 
     async def _send(self, interaction: discord.Interaction, context: Context) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await _acknowledge(interaction)
         _, picture = await picture_of(interaction, context, self._picture_id)
         png = await context.studio.storage.images.read(picture.sha256)
         name = f"limner-{picture.job_id}-{picture.index + 1}-seed{picture.seed}"
@@ -193,3 +192,8 @@ class PictureMenu(
                 "Your settings don't let me send you direct messages: allow them for this server."
             ) from error
         await tell(interaction, "It is in your direct messages.")
+
+
+async def _acknowledge(interaction: discord.Interaction) -> None:
+    """Resets the menu under which something was chosen; deferring would leave the choice in it."""
+    await interaction.response.edit_message()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tests.wire.entities import Acknowledgement
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.wire.entities import Message, User
     from tests.wire.replies import Reply
 
@@ -22,6 +26,25 @@ def is_done(message: Message) -> bool:
 async def done(reply: Reply) -> Message:
     """The finished card that an interaction is answered with."""
     return await reply.message(is_done, timeout_s=PATIENCE_S)
+
+
+async def picked(place: Place, user: User, card: Message, choice: str, index: int = 0) -> Message:
+    """The finished card that a choice in a picture's menu is answered with."""
+    reply = await place.wire.select(user, card, menu_of(card, index), choice)
+    return await answer(place, reply, is_done)
+
+
+async def answer(place: Place, reply: Reply, where: Callable[[Message], object] = bool) -> Message:
+    """The answer to a choice in a picture's menu, which acknowledges by an update of its card."""
+
+    def found() -> Message | None:
+        messages = reply.interaction.followups
+        return next((m for m in messages if not m.is_deleted and where(m)), None)
+
+    message = await place.wire.until(found, "a choice's answer", PATIENCE_S)
+    # Only an update makes Discord's clients send the same choice again.
+    assert reply.interaction.acknowledged is Acknowledgement.UPDATE
+    return message
 
 
 async def ask(place: Place, user: User | None = None, **options: object) -> Reply:

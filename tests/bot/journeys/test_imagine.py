@@ -12,7 +12,7 @@ from limner.bot.ask import Ask
 from limner.bot.underlay import STRONG, SUBTLE
 from limner.storage.records import JobStatus
 
-from .cards import PATIENCE_S, is_done, job_id_of, menu_of, paint
+from .cards import PATIENCE_S, answer, is_done, job_id_of, menu_of, paint, picked
 from .conftest import settled
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ async def test_several_pictures_have_a_seed_and_a_menu_each(place: Place, bot: S
 
 async def test_exactly_again_gives_the_same_picture(place: Place, bot: StudioBot) -> None:
     first = await paint(place, count=2)
-    reply = await place.wire.select(place.alice, first, menu_of(first, 1), "again")
-    again = await reply.message(is_done, timeout_s=PATIENCE_S)
+    again = await picked(place, place.alice, first, "again", 1)
     assert "Seed 8" in again.text
     before, after = [
         Image.open(io.BytesIO(data)).tobytes()
@@ -94,8 +93,7 @@ async def test_a_variation_links_to_its_parent_and_looks_like_it(
     place: Place, bot: StudioBot, studio: Studio, choice: str, strength: float
 ) -> None:
     first = await paint(place)
-    reply = await place.wire.select(place.bob, first, menu_of(first), choice)
-    varied = await reply.message(is_done, timeout_s=PATIENCE_S)
+    varied = await picked(place, place.bob, first, choice)
     link = f"https://discord.com/channels/{place.guild.id}/{place.channel.id}/{first.id}"
     assert f"[Variation]({link})" in varied.text
     assert f"strength {strength:g}" in varied.text
@@ -108,7 +106,7 @@ async def test_a_variation_links_to_its_parent_and_looks_like_it(
 async def test_parameters_come_as_text_to_one_alone(place: Place, bot: StudioBot) -> None:
     first = await paint(place, prompt="a red heart ``` x", steps=2)
     reply = await place.wire.select(place.bob, first, menu_of(first), "parameters")
-    told = await reply.message()
+    told = await answer(place, reply)
     assert told.is_ephemeral
     assert "seed: 7\nsize: 128x128\nsteps: 2\n" in told.text
     assert told.text.count("```") == 2
@@ -119,10 +117,10 @@ async def test_parameters_come_as_text_to_one_alone(place: Place, bot: StudioBot
 async def test_a_favourite_is_its_owners(place: Place, bot: StudioBot, studio: Studio) -> None:
     first = await paint(place)
     refused = await place.wire.select(place.bob, first, menu_of(first), "favourite")
-    assert "Only who asked" in (await refused.followup()).text
+    assert "Only who asked" in (await answer(place, refused)).text
     for is_favourite in (True, False):
         kept = await place.wire.select(place.alice, first, menu_of(first), "favourite")
-        assert "favourite" in (await kept.message()).text
+        assert "favourite" in (await answer(place, kept)).text
         (picture,) = await studio.storage.images.of_job(job_id_of(first))
         assert picture.is_favourite is is_favourite
 

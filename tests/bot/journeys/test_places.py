@@ -8,7 +8,7 @@ import pytest
 
 from tests.bot.odd_pictures import saved, scene
 
-from .cards import ask, done, is_done, job_id_of, menu_of, paint
+from .cards import answer, ask, done, is_done, job_id_of, menu_of, paint, picked
 from .conftest import settled
 from .pictures import PictureBot
 
@@ -67,8 +67,7 @@ async def test_a_persons_own_app_paints_and_varies_in_other_servers_and_private_
                 await done(await place.wire.slash(carol, channel, "variation", **options))
                 for options in ({"picture": mine}, {"source": str(job_id_of(first))})
             ]
-            picked = await place.wire.select(carol, first, menu_of(first), "strong")
-            for card in (*varied, await done(picked)):
+            for card in (*varied, await picked(place, carol, first, "strong")):
                 assert "Variation" in card.text
                 assert card.channel is channel
                 assert not card.is_ephemeral
@@ -109,9 +108,10 @@ async def test_a_button_refuses_there_too(place: Place, bot: StudioBot) -> None:
     message = await paint(place)
     await settled()
     place.channel.deny(place.wire.world.bot, "send_messages")
-    for reply in (
-        await place.wire.click(place.bob, message, "Paint again"),
-        await place.wire.select(place.bob, message, menu_of(message), "again"),
-    ):
-        await reply.deleted()
-        assert (await reply.followup()).is_ephemeral
+    reply = await place.wire.click(place.bob, message, "Paint again")
+    await reply.deleted()
+    assert (await reply.followup()).is_ephemeral
+    reply = await place.wire.select(place.bob, message, menu_of(message), "again")
+    refusal = await answer(place, reply)
+    assert refusal.is_ephemeral
+    assert "Send Messages" in refusal.text

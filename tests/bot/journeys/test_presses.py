@@ -10,7 +10,7 @@ from PIL import Image
 
 from limner.storage.records import JobStatus
 
-from .cards import PATIENCE_S, ask, done, is_done, job_id_of, menu_of, paint
+from .cards import PATIENCE_S, answer, ask, done, is_done, job_id_of, menu_of, paint
 from .conftest import StudioBot, settled
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def test_everything_on_a_card_works_after_a_restart_before_any_new_card(
                     await done(await place.wire.click(place.bob, card, "Paint again"))
                 case "menu":
                     reply = await place.wire.select(place.bob, card, menu_of(card), "parameters")
-                    assert "seed: 7" in (await reply.message()).text
+                    assert "seed: 7" in (await answer(place, reply)).text
                 case "remix":
                     reply = await place.wire.click(place.bob, card, "Remix")
                     assert (await reply.modal()).title == "Remix"

@@ -29,8 +29,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECRET = "a secret heart"
 GONE = 999_999_999
-PAINTS = {"subtle", "strong", "again"}
-"""Choices that are answered by a placeholder before anything is looked up."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -68,33 +66,20 @@ async def hidden_from_bob(place: Place) -> list[Message]:
 
 async def said_to(reply: Reply) -> str:
     """The one private sentence."""
-    await reply.acknowledged()
-    if reply.interaction.original is not None and reply.interaction.original.is_loading:
-        await place_settled(reply)
-    messages = [m for m in (reply.interaction.original, *reply.interaction.followups) if m]
-    (told,) = [m for m in messages if not m.is_deleted and m is not reply.interaction.source]
-    assert told.is_ephemeral
-    assert told.gallery == []
-    assert told.files == []
-    assert SECRET not in told.text
-    assert "\n" not in told.text
-    assert told.text.endswith(".")
-    return told.text
 
+    def told() -> list[Message]:
+        asked = reply.interaction
+        answers = [m for m in (asked.original, *asked.followups) if m and m is not asked.source]
+        return [m for m in answers if not m.is_deleted and not m.is_loading]
 
-async def place_settled(reply: Reply) -> None:
-    """Until a placeholder has become an answer, or was taken away for one."""
-    await reply.world.changes.until(
-        lambda: (
-            any(not m.is_loading for m in reply.interaction.followups)
-            or not getattr(reply.interaction.original, "is_loading", False)
-        ),
-        "an answer",
-        PATIENCE_S,
-    )
-    original = reply.interaction.original
-    if original is not None and original.is_deleted:
-        await reply.followup()
+    (message,) = await reply.world.changes.until(told, "a sentence", PATIENCE_S)
+    assert message.is_ephemeral
+    assert message.gallery == []
+    assert message.files == []
+    assert SECRET not in message.text
+    assert "\n" not in message.text
+    assert message.text.endswith(".")
+    return message.text
 
 
 async def test_a_forged_menu_of_a_picture_that_is_not_ones_own_to_see_opens_nothing(
