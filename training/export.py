@@ -12,13 +12,15 @@ from .networks import build_scheduler
 from .workspace import Workspace, stage_parser
 
 HOUSE = Path(__file__).resolve().parent.parent / "pipelines" / "house"
+ORIGIN = ("_name_or_path", "is_local", "local_files_only")
 PARTS = ("model_index.json", "scheduler", "text_encoder", "tokenizer", "unet", "vae")
 
 
 def forget_origin(config: Path) -> None:
     """Drop the folder a part was loaded from, which means nothing on another machine."""
     values = json.loads(config.read_text(encoding="utf-8"))
-    if values.pop("_name_or_path", None) is not None:
+    dropped = [values.pop(key) for key in ORIGIN if key in values]
+    if dropped:
         config.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 

@@ -184,7 +184,9 @@ def main(argv: list[str] | None = None) -> None:
     save()
     journal.draw("image", "teacher", "top1")
     model.text.save_pretrained(folder / "model" / "text_encoder")
-    tokenizer.save_pretrained(folder / "model" / "tokenizer")
+    # Anew: a used tokenizer saves the padding it was last used with.
+    fresh = build_tokenizer(workspace.downloads, folder / "model" / "tokenizer")
+    fresh.save_pretrained(folder / "model" / "tokenizer")
     print(f"{step} steps in {budget.spent_s / 60:.1f} minutes")
 
 
