@@ -73,6 +73,24 @@ async def test_a_picture_can_be_painted_over_in_a_direct_message(env: simcord.En
     assert "Over a picture" in texts(result.response.components)
 
 
+async def test_a_pictures_menu_answers_and_leaves_the_card_as_it_was(env: simcord.Env) -> None:
+    channel = env.create_guild().create_text_channel("paintings")
+    alice = env.guild.add_member(env.create_user("alice"))
+    result = await alice.slash(channel, "imagine", prompt="a red heart", seed=7)
+    assert result.response is not None
+    card = result.response
+    menus = [c for c in simcord.components.walk_components(card.components) if c["type"] == 3]
+    for _ in range(2):
+        chosen = await alice.select(card.message, ["again"], custom_id=menus[0]["custom_id"])
+        (again,) = chosen.followups
+        assert "Seed 7" in texts(again.components)
+        assert len(gallery(again.components)) == 1
+    assert len(gallery(card.components)) == 1
+    told = await alice.select(card.message, ["parameters"], custom_id=menus[0]["custom_id"])
+    (words,) = told.followups
+    assert "seed: 7" in texts(words.components)
+
+
 async def test_a_refusal_is_private(env: simcord.Env) -> None:
     channel = env.create_guild().create_text_channel("paintings")
     alice = env.guild.add_member(env.create_user("alice"))
