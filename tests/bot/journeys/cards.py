@@ -34,8 +34,14 @@ async def picked(place: Place, user: User, card: Message, choice: str, index: in
     return await answer(place, reply, is_done)
 
 
-async def answer(place: Place, reply: Reply, where: Callable[[Message], object] = bool) -> Message:
-    """The answer to a choice in a picture's menu, which acknowledges by an update of its card."""
+async def answer(
+    place: Place,
+    reply: Reply,
+    where: Callable[[Message], object] = bool,
+    *,
+    is_update: bool = True,
+) -> Message:
+    """The message that answers a press; a menu acknowledges by an update of its card."""
 
     def found() -> Message | None:
         messages = reply.interaction.followups
@@ -43,7 +49,8 @@ async def answer(place: Place, reply: Reply, where: Callable[[Message], object] 
 
     message = await place.wire.until(found, "a choice's answer", PATIENCE_S)
     # Only an update makes Discord's clients send the same choice again.
-    assert reply.interaction.acknowledged is Acknowledgement.UPDATE
+    is_updated = reply.interaction.acknowledged is Acknowledgement.UPDATE
+    assert is_updated or not is_update
     return message
 
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -36,7 +37,6 @@ from tests.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from limner.bot.studio import Studio
     from tests.wire.entities import Channel, Guild, User
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With LIMNER_JOURNEYS_MODEL=pipelines/house the same journeys run with what is shipped."""
+    if (chosen := os.environ.get("LIMNER_JOURNEYS_MODEL")) is not None:
+        return Path(chosen).resolve()
     from tests.pipelines.models import make_house_like
 
     return make_house_like(tmp_path_factory.mktemp("models") / "house")

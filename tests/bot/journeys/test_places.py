@@ -49,7 +49,7 @@ async def test_where_a_person_brought_the_bot_along(place: Place, bot: StudioBot
     assert is_done(again)
 
 
-async def test_a_persons_own_app_paints_and_varies_in_other_servers_and_private_groups(
+async def test_a_persons_own_app_paints_varies_and_inpaints_in_other_servers_and_private_groups(
     place: Place, studio: Studio
 ) -> None:
     """The bot is a member of neither; each card goes on being edited by the interaction alone."""
@@ -67,6 +67,14 @@ async def test_a_persons_own_app_paints_and_varies_in_other_servers_and_private_
                 await done(await place.wire.slash(carol, channel, "variation", **options))
                 for options in ({"picture": mine}, {"source": str(job_id_of(first))})
             ]
+            look = await place.wire.slash(
+                carol, channel, "inpaint", prompt="a star", picture=mine, area="left half"
+            )
+            preview = await look.message(lambda m: "Invert" in m.buttons)
+            paint_it = await place.wire.click(carol, preview, "Paint")
+            inpainted = await answer(place, paint_it, is_done, is_update=False)
+            assert "Inpainting" in inpainted.text
+            assert inpainted.channel is channel
             for card in (*varied, await picked(place, carol, first, "strong")):
                 assert "Variation" in card.text
                 assert card.channel is channel
