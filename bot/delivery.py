@@ -69,6 +69,7 @@ class _Telling:
     pictures: Sequence[Picture] = ()
     limit_bytes: int = 0
     is_watched: bool = False
+    says_starting: bool = False
     since_s: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -227,17 +228,29 @@ class Delivery:
                 # Nobody sees it any more; its end finds another way.
                 await telling.over.wait()
             self._watch(telling)
+            await self._rest(telling)
+
+    async def _rest(self, telling: _Telling) -> None:
+        """Between two edits; longer while nobody can be painted for and nothing else is new."""
+        while True:
             try:
                 async with asyncio.timeout(self._pause_s(telling)):
                     await telling.over.wait()
+                    return
             except TimeoutError:
-                continue
+                if not telling.says_starting or telling.changed.is_set():
+                    return
+            if self._studio.pool.state.is_ready:
+                # The pool tells nothing of this by itself.
+                telling.changed.set()
+                return
 
     async def _edit(self, telling: _Telling, ask: Ask) -> bool:
         """Whether there still is a message to edit."""
         job = telling.job
-        is_starting = not self._studio.pool.state.is_ready
-        sheet = self._sheets.running(job, ask, replace(telling.stage, is_starting=is_starting))
+        telling.says_starting = not self._studio.pool.state.is_ready
+        stage = replace(telling.stage, is_starting=telling.says_starting)
+        sheet = self._sheets.running(job, ask, stage)
         try:
             return await self._poster.edit(job.new.origin, sheet) is not None
         except TooLargeError:

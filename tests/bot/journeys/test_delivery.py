@@ -207,6 +207,7 @@ async def test_while_the_model_is_loaded_the_card_says_that_the_painter_is_start
         open_studio(settings_for(model, tmp_path)) as studio,
         place.wire.connect(StudioBot(studio)),
     ):
+        studio.pool.pause()
         replies = [await ask(place, who) for who in (place.alice, place.bob)]
         cards = [
             await reply.message(lambda m: "starting" in m.text, timeout_s=PATIENCE_S)
@@ -217,6 +218,13 @@ async def test_while_the_model_is_loaded_the_card_says_that_the_painter_is_start
             "Place 2 in the queue · the painter is starting …",
             "The painter is starting …",
         ]
+        # Nothing moves in the queue, and yet the cards go on.
+        for reply in replies:
+            await reply.message(
+                lambda m: "in the queue" in m.text and "starting" not in m.text,
+                timeout_s=PATIENCE_S,
+            )
+        studio.pool.resume()
         for reply in replies:
             assert "starting" not in (await done(reply)).text
         await settled()
