@@ -70,7 +70,7 @@ async def test_a_queue_that_takes_nothing_says_why(
     settings = settings.model_copy(update={"limits": limits})
     async with open_studio(settings) as studio, place.wire.connect(StudioBot(studio)):
         studio.pool.pause()
-        await (await ask(place)).message(lambda m: "queue" in m.text)
+        await (await ask(place)).message(lambda m: "Cancel" in m.buttons)
         text = (await overview(place)).text
         assert "1 job waits" in text
         assert "Nothing new is taken now: The queue is full" in text.replace("*", "")
