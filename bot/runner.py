@@ -29,7 +29,7 @@ INTENTS = discord.Intents(guilds=True)
 """None of them privileged: menus and commands deliver what they are about."""
 
 
-_GONE_WITHIN_S = 9.5
+_GONE_WITHIN_S = 9.0
 """After this the process ends whatever hangs: what is written down goes on at the next start."""
 
 
@@ -148,7 +148,7 @@ async def _run(bot: Runner, token: str) -> None:
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             raise StartError(f"Discord can't be reached: {error}.") from error
         except asyncio.CancelledError:
-            log.info("stopped before it had begun")
+            log.info("stopped")
         finally:
             stopping.cancel()
             running.cancel()

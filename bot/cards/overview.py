@@ -73,7 +73,8 @@ def _queue(outlook: Outlook) -> Iterator[str]:
         yield f"{waiting}, the oldest for {text.duration(pool.oldest_wait_s)}."
     else:
         yield "Nobody waits."
-    yield f"{pool.num_running} {'is' if pool.num_running == 1 else 'are'} being painted."
+    painted = pool.num_running or "Nothing"
+    yield f"{painted} {'are' if pool.num_running > 1 else 'is'} being painted."
     if outlook.refusal:
         yield f"**Nothing new is taken now:** {_sentence(outlook.refusal, outlook.folders)}"
     elif pool.is_paused:

@@ -48,7 +48,7 @@ async def test_it_counts_who_waits_and_names_nobody(
         await reply.message(lambda m: "queue" in m.text)
     text = (await overview(place)).text
     assert "2 jobs wait, the oldest for" in text
-    assert "0 are being painted" in text
+    assert "Nothing is being painted." in text
     assert "paused" in text
     assert "ready" in text
     assert "house, sketch" in text
