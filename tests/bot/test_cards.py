@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from limner.bot.ask import Ask, Kind
 from limner.bot.cards import DYNAMIC_ITEMS, layout, text
 from limner.bot.cards.confirm import MAX_TEXT, asks_of, question

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from limner.bot.__main__ import main
 from PIL import Image
 
+from limner.bot.__main__ import main
 from tests.pipelines.models import make_house_like
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from discord import app_commands
 from discord.ext import commands
-from limner.storage.records import JobStatus, Origin
 
+from limner.storage.records import JobStatus, Origin
 from tests.pipelines.models import make_house_like
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import io
 import random
 
 import pytest
-from limner.bot.fitting import DEFAULT_BYTES, MAX_FILES, Named, fit, fit_one
 from PIL import Image
+
+from limner.bot.fitting import DEFAULT_BYTES, MAX_FILES, Named, fit, fit_one
 
 
 def noise(side: int, mode: str = "RGB") -> bytes:

@@ -7,6 +7,7 @@ import json
 import logging
 
 import pytest
+
 from limner.bot.logs import JsonFormatter, TokenFilter
 
 TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"

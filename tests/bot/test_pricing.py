@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from limner.bot.ask import Ask
 from limner.bot.pricing import CREDIT, credits_text, price
 

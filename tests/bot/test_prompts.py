@@ -9,6 +9,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from limner.bot.errors import RefusedError
 from limner.bot.permutations import MAX_TEXTS
 from limner.bot.prompts import (

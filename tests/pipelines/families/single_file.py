@@ -43,9 +43,7 @@ _VAE_ATTENTION = (
 def write(folder: Path, file: Path) -> Path:
     """From a model in diffusers layout."""
     tensors: dict[str, torch.Tensor] = {}
-    for name, tensor in load_file(
-        folder / "unet" / "diffusion_pytorch_model.safetensors"
-    ).items():
+    for name, tensor in load_file(folder / "unet" / "diffusion_pytorch_model.safetensors").items():
         tensors["model.diffusion_model." + _unet(name)] = tensor
     for name, tensor in load_file(folder / "vae" / "diffusion_pytorch_model.safetensors").items():
         renamed = _vae(name)

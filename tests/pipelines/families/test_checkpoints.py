@@ -190,9 +190,7 @@ def test_a_single_file_paints_what_its_folder_paints(
     """In small: the tests' model in the original names, with a configuration of its size."""
     file = single_file.write(models["sd1"], tmp_path / "small.safetensors")
     configs = tmp_path / "configs"
-    shutil.copytree(
-        models["sd1"], configs / "sd1", ignore=shutil.ignore_patterns("*.safetensors")
-    )
+    shutil.copytree(models["sd1"], configs / "sd1", ignore=shutil.ignore_patterns("*.safetensors"))
 
     def small(kind: str, folder: Path) -> Path:
         shutil.copytree(configs / kind, folder, dirs_exist_ok=True)
