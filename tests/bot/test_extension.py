@@ -19,6 +19,7 @@ from limner.storage.records import JobStatus, Origin
 from tests.pipelines.models import make_house_like
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from limner.bot.studio import Studio
@@ -49,15 +50,24 @@ def studio_in(host: commands.Bot) -> Studio:
     return context_of(host).studio
 
 
-def workers() -> list[psutil.Process]:
-    return [
+def all_workers() -> set[psutil.Process]:
+    return {
         process
         for process in psutil.Process().children(recursive=True)
         if "limner.pipelines.serving.worker" in " ".join(process.cmdline())
-    ]
+    }
 
 
-async def test_it_adds_its_commands_and_takes_everything_away_again(config: Path) -> None:
+@pytest.fixture
+def workers() -> Callable[[], set[psutil.Process]]:
+    """Those that began after the test: other tests' studios may live on beside it."""
+    before = all_workers()
+    return lambda: all_workers() - before
+
+
+async def test_it_adds_its_commands_and_takes_everything_away_again(
+    config: Path, workers: Callable[[], set[psutil.Process]]
+) -> None:
     host = make_host()
 
     @host.tree.command(name="hello", description="The host's own.")
@@ -79,7 +89,9 @@ async def test_it_adds_its_commands_and_takes_everything_away_again(config: Path
         await host.unload_extension("limner.bot")
 
 
-async def test_loading_it_twice_is_refused_and_changes_nothing(config: Path) -> None:
+async def test_loading_it_twice_is_refused_and_changes_nothing(
+    config: Path, workers: Callable[[], set[psutil.Process]]
+) -> None:
     async with make_host() as host:
         await host.load_extension("limner.bot")
         with pytest.raises(commands.ExtensionAlreadyLoaded):
@@ -90,7 +102,9 @@ async def test_loading_it_twice_is_refused_and_changes_nothing(config: Path) -> 
     assert not workers()
 
 
-async def test_unloading_while_it_paints_loses_nothing(config: Path) -> None:
+async def test_unloading_while_it_paints_loses_nothing(
+    config: Path, workers: Callable[[], set[psutil.Process]]
+) -> None:
     async with make_host() as host:
         await host.load_extension("limner.bot")
         from limner.bot.ask import Ask
@@ -147,7 +161,9 @@ async def test_it_never_syncs_the_hosts_tree(config: Path, monkeypatch: pytest.M
     assert not synced
 
 
-async def test_a_second_bot_on_the_same_folder_says_so(config: Path) -> None:
+async def test_a_second_bot_on_the_same_folder_says_so(
+    config: Path, workers: Callable[[], set[psutil.Process]]
+) -> None:
     async with make_host() as first, make_host() as second:
         await first.load_extension("limner.bot")
         studio = studio_in(first)
@@ -161,7 +177,7 @@ async def test_a_second_bot_on_the_same_folder_says_so(config: Path) -> None:
 
 
 async def test_a_wrong_setting_is_told_and_nothing_is_left_behind(
-    config: Path, monkeypatch: pytest.MonkeyPatch
+    config: Path, monkeypatch: pytest.MonkeyPatch, workers: Callable[[], set[psutil.Process]]
 ) -> None:
     monkeypatch.setenv("LIMNER_ENGINE__DTIPE", "x")
     async with make_host() as host:
@@ -212,7 +228,7 @@ def test_a_host_with_its_own_bot_module_with_and_without_a_main_guard(
 
 
 async def test_what_goes_wrong_on_the_way_out_is_logged(
-    config: Path, caplog: pytest.LogCaptureFixture
+    config: Path, caplog: pytest.LogCaptureFixture, workers: Callable[[], set[psutil.Process]]
 ) -> None:
     async with make_host() as host:
         await host.load_extension("limner.bot")

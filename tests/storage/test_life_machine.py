@@ -49,7 +49,7 @@ USERS = (1, 2, 3)
 LEGAL = {
     "start": {JobStatus.QUEUED, JobStatus.RUNNING},
     "requeue": {JobStatus.RUNNING},
-    "store": {JobStatus.RUNNING},
+    "store": {JobStatus.QUEUED, JobStatus.RUNNING},
     "fail": {JobStatus.QUEUED, JobStatus.RUNNING},
     "cancel": {JobStatus.QUEUED, JobStatus.RUNNING},
 }
