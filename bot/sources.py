@@ -186,6 +186,9 @@ def may_see(interaction: discord.Interaction, job: Job) -> bool:
     channel = guild.get_channel_or_thread(origin.channel_id)
     if channel is None:
         return False
+    if isinstance(channel, discord.Thread) and channel.is_private():
+        # Its permissions are its parent's, which says nothing of who was let in.
+        return False
     may = channel.permissions_for(member)
     return may.view_channel and may.read_message_history
 

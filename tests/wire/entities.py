@@ -30,6 +30,7 @@ class ChannelType(IntEnum):
     DIRECT = 1
     GROUP = 3
     PUBLIC_THREAD = 11
+    PRIVATE_THREAD = 12
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +122,7 @@ class Channel:
 
     @property
     def is_thread(self) -> bool:
-        return self.type is ChannelType.PUBLIC_THREAD
+        return self.type in (ChannelType.PUBLIC_THREAD, ChannelType.PRIVATE_THREAD)
 
     @property
     def is_private(self) -> bool:
@@ -149,8 +150,8 @@ class Channel:
                 allowed |= overwrite.allow
         return allowed if allowed & Permission.VIEW_CHANNEL else NOTHING
 
-    def thread(self, name: str = "a thread") -> Channel:
-        return self.world.make_thread(self, name)
+    def thread(self, name: str = "a thread", *, is_private: bool = False) -> Channel:
+        return self.world.make_thread(self, name, is_private=is_private)
 
     def deny(self, whom: User | Role, *permissions: str) -> None:
         """Takes permissions away here, e.g. `channel.deny(world.bot, "send_messages")`."""

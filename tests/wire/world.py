@@ -101,8 +101,8 @@ class World:
         made = Channel(self, self.ids.next(), ChannelType.TEXT, name, guild, is_nsfw=is_nsfw)
         return self._add(made, "CHANNEL_CREATE")
 
-    def make_thread(self, parent: Channel, name: str) -> Channel:
-        kind = ChannelType.PUBLIC_THREAD
+    def make_thread(self, parent: Channel, name: str, *, is_private: bool = False) -> Channel:
+        kind = ChannelType.PRIVATE_THREAD if is_private else ChannelType.PUBLIC_THREAD
         made = Channel(self, self.ids.next(), kind, name, parent.guild, parent)
         return self._add(made, "THREAD_CREATE")
 

@@ -46,7 +46,8 @@ def forge(message: Message, old: str, new: str) -> str:
 
 
 async def hidden_from_bob(place: Place) -> list[Message]:
-    """Another server's card, a private one, and one of a channel that he can't see."""
+    """Another server's card, a private one, one of a channel that he can't see, one of a private
+    thread that nobody let him into."""
     elsewhere = place.wire.world.guild("another")
     hidden = place.guild.channel("hidden")
     hidden.deny(place.bob, "view_channel")
@@ -58,6 +59,7 @@ async def hidden_from_bob(place: Place) -> list[Message]:
             (elsewhere.member("carol"), elsewhere.channel("there"), False),
             (place.alice, place.channel, True),
             (place.alice, hidden, False),
+            (place.alice, place.channel.thread("among friends", is_private=True), False),
         )
     ]
     await settled()
