@@ -144,6 +144,21 @@ def may_moderate(interaction: discord.Interaction) -> bool:
     return bool(interaction.guild_id) and interaction.permissions.manage_messages
 
 
+def require_admin(interaction: discord.Interaction) -> None:
+    """Only who runs the server goes on: Manage Server or Administrator, at every single use.
+
+    A command's default permission is only a default, which a server can lift, and anybody can send
+    the id of a button. What Discord computed for this very interaction is signed with it. Raises
+    `RefusedError`.
+    """
+    if not interaction.guild_id:
+        raise RefusedError("This belongs to a server: use it in one.")
+    if not interaction.is_guild_integration():
+        raise RefusedError("This needs the painter itself in the server: add it there first.")
+    if not member_of(interaction).is_admin:
+        raise RefusedError("Only somebody who may manage this server can do that.")
+
+
 def _check_place(interaction: discord.Interaction) -> None:
     """Refuses before painting where the card could not be posted after it."""
     if not interaction.guild_id:
