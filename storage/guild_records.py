@@ -40,6 +40,8 @@ class GuildSettings:
     """Whether a picture that the safety checker blocks costs its credits."""
     pictures_days: float | None = None
     """Pictures older than this go; None: the bot's own rule alone."""
+    blocks_shipped_words: bool = True
+    """Whether the list of words that Limner brings is refused, beside the server's own."""
 
     def __post_init__(self) -> None:
         zone_named(self.time_zone)

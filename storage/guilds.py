@@ -58,6 +58,7 @@ class Guilds:
                     "settles_cancelled": int(after.settles_cancelled),
                     "settles_blocked": int(after.settles_blocked),
                     "pictures_days": after.pictures_days,
+                    "blocks_shipped_words": int(after.blocks_shipped_words),
                 },
             )
             self._record(
@@ -175,6 +176,7 @@ def _settings(row: sqlite3.Row | None) -> GuildSettings:
         settles_cancelled=bool(row["settles_cancelled"]),
         settles_blocked=bool(row["settles_blocked"]),
         pictures_days=row["pictures_days"],
+        blocks_shipped_words=bool(row["blocks_shipped_words"]),
     )
 
 

@@ -259,6 +259,7 @@ def _columns(new: NewJob, now: float) -> dict[str, object]:
         "message_id": origin.message_id,
         "is_private": int(origin.is_private),
         "is_user_install": int(origin.is_user_install),
+        "is_age_restricted": int(origin.is_age_restricted),
         "request_json": new.request_json,
         "prompt": new.prompt,
         "num_pictures": new.num_pictures,
@@ -285,6 +286,7 @@ def job_from(row: sqlite3.Row) -> Job:
         message_id=row["message_id"],
         is_private=bool(row["is_private"]),
         is_user_install=bool(row["is_user_install"]),
+        is_age_restricted=bool(row["is_age_restricted"]),
     )
     new = NewJob(
         origin=origin,

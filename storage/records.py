@@ -36,6 +36,8 @@ class Origin:
     message_id: int = 0
     is_private: bool = False
     is_user_install: bool = False
+    is_age_restricted: bool = False
+    """Asked in a channel that Discord marks so: its pictures stay in such channels."""
 
 
 @dataclass(frozen=True, slots=True)

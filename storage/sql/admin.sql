@@ -6,11 +6,11 @@ SELECT * FROM guild_settings WHERE guild_id = :guild_id;
 -- Sets all of them, in place of the older ones.
 INSERT OR REPLACE INTO guild_settings (
     guild_id, time_zone, is_paused, pause_message, nsfw_policy, settles_cancelled,
-    settles_blocked, pictures_days
+    settles_blocked, pictures_days, blocks_shipped_words
 )
 VALUES (
     :guild_id, :time_zone, :is_paused, :pause_message, :nsfw_policy, :settles_cancelled,
-    :settles_blocked, :pictures_days
+    :settles_blocked, :pictures_days, :blocks_shipped_words
 );
 
 -- name: permissions

@@ -2,15 +2,15 @@
 -- A job as it is accepted; it waits at once.
 INSERT INTO jobs (
     status, kind, user_id, guild_id, channel_id, application_id, interaction_id,
-    interaction_token, interaction_at, message_id, is_private, is_user_install, request_json,
-    prompt, num_pictures, num_pixels, seed, model, model_fingerprint, cost, parent_picture_id,
-    accepted_at
+    interaction_token, interaction_at, message_id, is_private, is_user_install,
+    is_age_restricted, request_json, prompt, num_pictures, num_pixels, seed, model,
+    model_fingerprint, cost, parent_picture_id, accepted_at
 )
 VALUES (
     'queued', :kind, :user_id, :guild_id, :channel_id, :application_id, :interaction_id,
-    :interaction_token, :interaction_at, :message_id, :is_private, :is_user_install, :request_json,
-    :prompt, :num_pictures, :num_pixels, :seed, :model, :model_fingerprint, :cost,
-    :parent_picture_id, :now
+    :interaction_token, :interaction_at, :message_id, :is_private, :is_user_install,
+    :is_age_restricted, :request_json, :prompt, :num_pictures, :num_pixels, :seed, :model,
+    :model_fingerprint, :cost, :parent_picture_id, :now
 )
 RETURNING id;
 

@@ -1,7 +1,7 @@
 -- name: export_jobs
 -- A user's jobs, without the interactions' tokens.
 SELECT id, status, kind, user_id, guild_id, channel_id, message_id, is_private, is_user_install,
-    request_json, prompt, num_pictures, num_pixels, seed, model, model_fingerprint, cost,
+    is_age_restricted, request_json, prompt, num_pictures, num_pixels, seed, model, model_fingerprint, cost,
     parent_picture_id, attempts, error, delivery_error, accepted_at, started_at, stored_at,
     ended_at, told_at
 FROM jobs WHERE user_id = :user_id ORDER BY id;

@@ -26,7 +26,7 @@ ROLE = Subject.ROLE
 async def test_settings_come_back_and_stay_in_their_server(storage: Storage) -> None:
     assert await storage.guilds.settings(GUILD) == GuildSettings()
     wanted = GuildSettings(
-        "Asia/Kolkata", True, "Back at noon.", NsfwPolicy.SPOILER, True, True, 12.5
+        "Asia/Kolkata", True, "Back at noon.", NsfwPolicy.SPOILER, True, True, 12.5, False
     )
     assert await storage.guilds.change_settings(GUILD, lambda _: wanted, by=ADMIN) == wanted
     assert await storage.guilds.settings(GUILD) == wanted
