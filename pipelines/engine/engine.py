@@ -319,7 +319,7 @@ class Engine:
         self._pace.begin()
         try:
             lane.model.use_adapters(plan.key.loras, self._adapters)
-            self._runner.run(lane, plan)
+            broken = self._runner.run(lane, plan)
         except Exception as error:
             for live in plan.lives:
                 self._fail(live, error)
@@ -331,7 +331,10 @@ class Engine:
         self._ticks += 1
         self._last_tick = (plan.rows, plan.bucket, seconds)
         for live in plan.lives:
-            self._advance(live, lane)
+            if live.id in broken:
+                self._fail(live, broken[live.id])
+            else:
+                self._advance(live, lane)
         return True
 
     def _advance(self, live: Live, lane: Lane) -> None:
@@ -344,8 +347,17 @@ class Engine:
             live.denoised_at = now
         elif live.is_watched and now - live.previewed_at >= _PREVIEW_EVERY_S:
             live.previewed_at = now
+            self._preview(live, lane)
+
+    def _preview(self, live: Live, lane: Lane) -> None:
+        """A courtesy: one that fails is the last for this request, and harms nobody."""
+        try:
             picture = self._darkroom.preview(lane.model, self._runner.estimate(lane, live))
-            self._outbox.append(Preview(live.id, picture))
+        except Exception:
+            log.warning("no more previews of request %d", live.id, exc_info=True)
+            live.is_watched = False
+            return
+        self._outbox.append(Preview(live.id, picture))
 
     def _develop(self) -> bool:
         """Finished latents become pictures, a few at a time."""

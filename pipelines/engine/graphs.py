@@ -14,7 +14,7 @@ import torch
 from .orders import Orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .lane import Lane
     from .live import BatchKey
@@ -36,7 +36,7 @@ class Graphs:
     """Owns what was captured. A captured tick always blends, rescales and adds noise: zeros and
     ones make that exact, and one graph serves every mixture of requests."""
 
-    def __init__(self, step: Callable[[Lane, Orders], None]) -> None:
+    def __init__(self, step: Callable[[Lane, Orders], Mapping[int, Exception]]) -> None:
         self._step = step
         self._captured: dict[_Name, _Captured] = {}
         self._refused: set[_Name] = set()
@@ -80,11 +80,11 @@ class Graphs:
             side.wait_stream(torch.cuda.current_stream(lane.device))
             with torch.cuda.stream(side):
                 for _ in range(2):
-                    self._step(lane, static)
+                    self._run_whole(lane, static)
             torch.cuda.current_stream(lane.device).wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                self._step(lane, static)
+                self._run_whole(lane, static)
         except Exception:
             log.warning("no CUDA graph for %s; painting without it", name, exc_info=True)
             self._refused.add(name)
@@ -93,3 +93,8 @@ class Graphs:
         lane.history.copy_(kept)
         self._captured[name] = _Captured(graph, static)
         return self._captured[name]
+
+    def _run_whole(self, lane: Lane, orders: Orders) -> None:
+        """A tick in which a row failed is nothing to repeat."""
+        for error in self._step(lane, orders).values():
+            raise error

@@ -7,8 +7,14 @@ from typing import Final
 
 import torch
 
-_SIGNS: Final = ("can't allocate memory", "not enough memory", "could not create a memory")
-"""How torch's CPU allocator and oneDNN put it."""
+_SIGNS: Final = (
+    "can't allocate memory",
+    "not enough memory",
+    "could not create a memory",
+    "could not create a primitive",
+    "std::bad_alloc",
+)
+"""How torch's CPU allocator, oneDNN and C++ put it."""
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -35,12 +35,16 @@ class Runner:
         self._graphs = Graphs(self._step) if use_graphs else None
 
     @torch.inference_mode()
-    def run(self, lane: Lane, plan: Plan) -> None:
-        """Raises `OutOfMemoryError` where not even a row at a time fits."""
+    def run(self, lane: Lane, plan: Plan) -> dict[int, Exception]:
+        """Who could not be painted, by id, and why: `OutOfMemoryError` where not even a row alone
+        fits. The others have advanced."""
         orders = write_orders(plan, lane)
         if self._graphs is not None and self._graphs.run(lane, orders):
-            return
-        self._step(lane, orders)
+            return {}
+        broken = self._step(lane, orders)
+        owners = [live.id for live in plan.lives for _ in range(live.rows)]
+        # Rows past the owners' are padding, which nobody misses.
+        return {owners[row]: error for row, error in broken.items() if row < len(owners)}
 
     def forget(self, lane: Lane) -> None:
         """The lane is gone, and what was captured over its tensors with it."""
@@ -57,14 +61,14 @@ class Runner:
         output = lane.history[live.slot, output_place(tick)]
         return (float(share[0]) * x + float(share[1]) * output)[None]
 
-    def _step(self, lane: Lane, orders: Orders) -> None:
-        """Device work only: what a CUDA graph captures."""
+    def _step(self, lane: Lane, orders: Orders) -> dict[int, Exception]:
+        """Device work only: what a CUDA graph captures. Rows that failed, and why."""
         indices, numbers = orders.indices, orders.numbers
         slots, row_request, row_context, conditional_row, unconditional_row = indices[:5]
         at_x, at_output, at_produced, at_next = indices[5:]
         scalars = numbers[:, HISTORY:, None, None, None]
         x = lane.history[slots, at_x]
-        output = self._forward(
+        output, broken = self._forward(
             lane,
             (x * scalars[:, 0])[row_request],
             numbers[:, HISTORY + 1][row_request],
@@ -87,38 +91,57 @@ class Runner:
             )
         lane.history[slots, at_produced] = produced
         lane.history[slots, at_next] = following
+        return broken
 
     def _forward(
         self, lane: Lane, latents: Tensor, timesteps: Tensor, row_slots: Tensor, contexts: Tensor
-    ) -> Tensor:
-        """The denoiser's outputs in float32; in smaller parts once the device has run out."""
+    ) -> tuple[Tensor, dict[int, Exception]]:
+        """The denoiser's outputs in float32, and the rows that failed, theirs zeros.
+
+        Rows that raise are halved until each bad one stands alone; what was out of memory goes on
+        in smaller parts from now on.
+        """
         if lane.extra is not None:
             latents = torch.cat([latents, lane.extra[row_slots]], 1)
-        model = lane.model
-        latents = latents.to(model.dtype)
-        while True:
-            size = lane.forward_rows or len(latents)
-            try:
-                parts = [
-                    model.forward(
-                        latents[start : start + size],
-                        timesteps[start : start + size],
-                        lane.context[contexts[start : start + size]],
-                        lane.vectors[contexts[start : start + size]]
-                        if model.vector_width
-                        else None,
-                    )
-                    for start in range(0, len(latents), size)
-                ]
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                if size == 1:
-                    raise OutOfMemoryError(
-                        "The picture is too big for this device's memory; ask for a smaller one."
-                    ) from error
-                lane.forward_rows = size // 2
-                log.warning("out of memory at %d rows; going on with %d", size, size // 2)
+        latents = latents.to(lane.model.dtype)
+        parts: list[Tensor] = []
+        broken: dict[int, Exception] = {}
+        spans = [(0, len(latents))]
+        while spans:
+            start, stop = spans.pop()
+            size = stop - start
+            if lane.forward_rows is not None and size > lane.forward_rows:
+                middle = start + lane.forward_rows
+                spans += [(middle, stop), (start, middle)]
+                continue
+            part = self._try(lane, latents[start:stop], timesteps[start:stop], contexts[start:stop])
+            if isinstance(part, Exception) and size > 1:
+                middle = start + size // 2
+                spans += [(middle, stop), (start, middle)]
+            elif isinstance(part, Exception):
+                broken[start] = part
+                parts.append(torch.zeros_like(lane.history[:1, 0]))
             else:
-                return (parts[0] if len(parts) == 1 else torch.cat(parts)).float()
-            release(model.device)
+                parts.append(part)
+        return (parts[0] if len(parts) == 1 else torch.cat(parts)), broken
+
+    def _try(
+        self, lane: Lane, latents: Tensor, timesteps: Tensor, contexts: Tensor
+    ) -> Tensor | Exception:
+        model, rows = lane.model, len(latents)
+        try:
+            context = lane.context[contexts]
+            vectors = lane.vectors[contexts] if model.vector_width else None
+            return model.forward(latents, timesteps, context, vectors).float()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                log.warning("%d rows failed together", rows, exc_info=rows > 1)
+                return error
+        # Only here, where the error's trace holds on to nothing, can memory be given back.
+        lane.forward_rows = max(1, rows // 2)
+        release(model.device)
+        if rows > 1:
+            log.warning("out of memory at %d rows; going on with %d", rows, rows // 2)
+        return OutOfMemoryError(
+            "The picture is too big for this device's memory; ask for a smaller one."
+        )

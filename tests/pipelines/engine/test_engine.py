@@ -23,12 +23,15 @@ from limner.pipelines import (
     Preview,
     Progress,
     Request,
+    RequestFailedError,
     Started,
     describe,
 )
+from limner.pipelines.engine.memory import is_out_of_memory
 from tests.pipelines import oracle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from limner.pipelines import Event
@@ -256,6 +259,94 @@ def test_a_request_that_is_too_big_alone_is_told(models: dict[str, Path]) -> Non
     with pytest.raises(OutOfMemoryError, match="too big"):
         engine.run([ASK])
     assert engine.is_idle
+
+
+def _break_rows(engine: Engine, is_bad: Callable[[torch.Tensor], bool]) -> list[int]:
+    """The denoiser raises where a row is bad; how many rows it was asked for."""
+    asked: list[int] = []
+    unet = engine._shelf.get(engine._shelf.default, lambda _: False).unet  # pyright: ignore
+
+    def refuse(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        asked.append(len(inputs[0]))
+        if any(is_bad(row) for row in inputs[0]):
+            raise ValueError("nobody foresaw this")
+
+    unet.register_forward_pre_hook(refuse)
+    return asked
+
+
+def test_a_row_that_raises_in_the_forward_pass_fails_alone(models: dict[str, Path]) -> None:
+    asks = [replace(ASK, seed=seed, sampler="euler_a") for seed in range(8)]
+    expected = Engine.from_pretrained(models["sd1"]).run(asks)
+    engine = Engine.from_pretrained(models["sd1"])
+    asked = _break_rows(engine, lambda row: bool(row.isnan().any()))
+    ids = [engine.add(ask) for ask in asks]
+    run_until(engine, Progress, ids[-1])
+    bad = engine._crowd.get(ids[3])
+    assert bad is not None
+    assert bad.key is not None
+    engine._lanes[bad.key].history[bad.slot] = torch.nan
+    ends = {e.request_id: e for e in drain(engine) if isinstance(e, Finished | Failed)}
+    failed = ends.pop(ids[3])
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, RequestFailedError)
+    assert isinstance(failed.error.__cause__, ValueError)
+    assert len(asked) < 6 + 3 * 5, "by halves, in one tick"
+    for index, request_id in enumerate(ids):
+        if index == 3:
+            continue
+        end = ends[request_id]
+        assert isinstance(end, Finished)
+        ours, alone = (np.asarray(r.image).astype(int) for r in (end.result, expected[index]))
+        assert np.abs(ours - alone).max() <= 2
+    engine.run([ASK])
+
+
+def test_a_denoiser_that_can_not_paint_at_all_fails_each_with_its_sentence(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine.from_pretrained(models["sd1"])
+    _break_rows(engine, lambda _row: True)
+    ids = [engine.add(replace(ASK, seed=seed)) for seed in range(3)]
+    events = drain(engine)
+    assert [event.request_id for event in events if isinstance(event, Failed)] == ids
+    assert engine.is_idle
+
+
+def test_a_preview_that_fails_is_dropped_and_the_picture_is_painted(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine.from_pretrained(models["house"])
+    expected = engine.run([ASK])[0]
+    vae = engine._shelf.get(engine._shelf.default, lambda _: False).codec.vae
+    handle = vae.decoder.register_forward_pre_hook(_raise_unforeseen)
+    watched = engine.add(ASK)
+    engine.watch(watched)
+    run_until(engine, Progress, watched)
+    handle.remove()
+    events = drain(engine)
+    assert not any(isinstance(event, Preview) for event in events)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].result.image.tobytes() == expected.image.tobytes()
+
+
+def _raise_unforeseen(_module: torch.nn.Module, _inputs: object) -> None:
+    raise ValueError("nobody foresaw this")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "could not create a primitive",
+        "could not create a memory object",
+        "std::bad_alloc",
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 8 bytes. Error code 12 (Cannot allocate memory)",
+    ],
+)
+def test_what_torch_and_onednn_say_when_memory_runs_out_is_understood(said: str) -> None:
+    assert is_out_of_memory(RuntimeError(said))
+    assert not is_out_of_memory(ValueError(said))
 
 
 def test_memory_stays_flat(engine: Engine) -> None:
