@@ -14,6 +14,7 @@ from .ledger import LAST_ID
 from .queries import load
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
     from .database import Database, Transaction
@@ -36,20 +37,17 @@ class Audit:
             _SQL["audit"],
             {"guild_id": guild_id, "prefix": action, "limit": limit, "before_id": before_id},
         )
-        return [
-            AuditEntry(
-                id=row["id"],
-                at=row["at"],
-                actor_id=row["actor_id"],
-                action=row["action"],
-                subject=row["subject"],
-                subject_id=row["subject_id"],
-                before_json=row["before_json"],
-                after_json=row["after_json"],
-                reason=row["reason"],
-            )
-            for row in rows
-        ]
+        return [_entry(row) for row in rows]
+
+    async def entries_after(
+        self, guild_id: int, after_id: int, *, action: str = "", limit: int = 25
+    ) -> list[AuditEntry]:
+        """Those that came right after a line, the newest of them first."""
+        rows = await self._database.all(
+            _SQL["audit_after"],
+            {"guild_id": guild_id, "prefix": action, "limit": limit, "after_id": after_id},
+        )
+        return [_entry(row) for row in reversed(rows)]
 
     async def record(
         self,
@@ -109,6 +107,20 @@ def record(
             "after_json": _json(after),
             "reason": reason,
         },
+    )
+
+
+def _entry(row: sqlite3.Row) -> AuditEntry:
+    return AuditEntry(
+        id=row["id"],
+        at=row["at"],
+        actor_id=row["actor_id"],
+        action=row["action"],
+        subject=row["subject"],
+        subject_id=row["subject_id"],
+        before_json=row["before_json"],
+        after_json=row["after_json"],
+        reason=row["reason"],
     )
 
 

@@ -5,9 +5,20 @@
 
 from __future__ import annotations
 
+from .audit_page import TurnPage
 from .buttons import Again, Cancel, Delete, Remix
 from .confirm import Confirm, NeverMind
 from .inpaint import MaskButton
 from .menu import PictureMenu
 
-DYNAMIC_ITEMS = (Again, Remix, Cancel, Delete, PictureMenu, Confirm, NeverMind, MaskButton)
+DYNAMIC_ITEMS = (
+    Again,
+    Remix,
+    Cancel,
+    Delete,
+    PictureMenu,
+    Confirm,
+    NeverMind,
+    MaskButton,
+    TurnPage,
+)

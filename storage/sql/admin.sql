@@ -100,3 +100,11 @@ WHERE guild_id = :guild_id AND id < :before_id
     AND substr(action, 1, length(:prefix)) = :prefix
 ORDER BY id DESC
 LIMIT :limit;
+
+-- name: audit_after
+-- The same the other way: what came after a line, the oldest first.
+SELECT * FROM audit_log
+WHERE guild_id = :guild_id AND id > :after_id
+    AND substr(action, 1, length(:prefix)) = :prefix
+ORDER BY id
+LIMIT :limit;
