@@ -28,6 +28,7 @@ from PIL import Image, ImageChops
 
 from ..bot.ask import Ask
 from ..bot.errors import RefusedError
+from ..bot.member import Member
 from ..bot.opening import open_studio
 from ..bot.settings import (
     HOUSE_MODEL,
@@ -37,7 +38,6 @@ from ..bot.settings import (
     Settings,
     StorageSettings,
 )
-from ..bot.studio import Member
 from ..storage.records import JobStatus, Origin
 from ..storage.storage import Storage
 

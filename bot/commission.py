@@ -16,8 +16,8 @@ from discord import ui
 
 from ..storage.records import Origin
 from .errors import RefusedError
+from .member import Member
 from .notes import NO_MENTIONS, UNREACHABLE
-from .studio import Member
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

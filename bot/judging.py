@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ..pipelines.checkpoint import Checkpoint
+    from .member import Member
     from .settings import Settings
-    from .studio import Member
 
 MAX_COUNT = 4
 _ANY_PICTURE = Image.new("L", (1, 1))

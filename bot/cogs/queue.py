@@ -18,7 +18,8 @@ from ..notes import NO_MENTIONS, answered
 
 if TYPE_CHECKING:
     from ..delivery import Delivery
-    from ..studio import Member, Studio
+    from ..member import Member
+    from ..studio import Studio
 
 _USUAL_COST = 1.0
 """Credits of a picture at its model's default settings."""

@@ -48,7 +48,7 @@ async def live(folder: Path, model: Path) -> None:
             await studio.submit(RED_HEART, HERE, ANN)
         except RefusedError as error:
             say("refused:", error)
-        told_later = logged("limner.bot.studio", "can't be written yet")
+        told_later = logged("limner.bot.endings", "can't be written yet")
         studio.pool.resume()
         await asyncio.wait_for(told_later, 240)
         ballast.unlink()
@@ -59,7 +59,7 @@ async def live(folder: Path, model: Path) -> None:
         studio.pool.pause()
         jobs = [await studio.submit(RED_HEART, HERE, ANN) for _ in range(2)]
         fill(ballast)
-        told_later = logged("limner.bot.studio", "can't be written yet")
+        told_later = logged("limner.bot.endings", "can't be written yet")
         studio.pool.resume()
         await asyncio.wait_for(told_later, 240)
     say("closed")

@@ -108,7 +108,7 @@ async def test_unloading_while_it_paints_loses_nothing(
     async with make_host() as host:
         await host.load_extension("limner.bot")
         from limner.bot.ask import Ask
-        from limner.bot.studio import Member
+        from limner.bot.member import Member
 
         studio = studio_in(host)
         await studio.pool.ready()

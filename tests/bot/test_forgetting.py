@@ -13,7 +13,7 @@ import pytest_asyncio
 from limner.bot.ask import Ask
 from limner.bot.attendance import Attendance
 from limner.bot.errors import RefusedError
-from limner.bot.studio import Member
+from limner.bot.member import Member
 from limner.storage.records import JobStatus, Origin
 from tests.pipelines.models import make_house_like
 

@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw
 
 import limner.pipelines
 from limner.bot.ask import Ask
+from limner.bot.member import Member
 from limner.bot.opening import open_studio
 from limner.bot.settings import ModelSettings, Settings, StorageSettings
-from limner.bot.studio import Member
 from limner.bot.underlay import lay_part, vary
 from limner.storage.records import Origin
 

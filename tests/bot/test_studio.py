@@ -15,6 +15,7 @@ from PIL import Image
 
 from limner.bot.ask import Ask, Canvas, Kind
 from limner.bot.errors import RefusedError
+from limner.bot.member import Member
 from limner.bot.opening import open_studio
 from limner.bot.settings import (
     LimitSettings,
@@ -24,7 +25,6 @@ from limner.bot.settings import (
     Settings,
     StorageSettings,
 )
-from limner.bot.studio import Member
 from limner.pipelines.serving.updates import Moved
 from limner.storage.records import JobStatus, Origin
 from tests.pipelines.models import make_house_like
@@ -323,7 +323,7 @@ async def test_an_end_that_cannot_be_written_now_is_written_later(
         pictures, aside = tmp_path / "pictures", tmp_path / "aside"
         pictures.rename(aside)
         pictures.write_text("A disk that takes no pictures.")
-        refused = logged("limner.bot.studio", "can't be written yet")
+        refused = logged("limner.bot.endings", "can't be written yet")
         studio.pool.resume()
         await asyncio.wait_for(refused, timeout=120)
         pictures.unlink()
