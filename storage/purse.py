@@ -42,6 +42,23 @@ class Meter:
             first, last = bisect_left(self._ats, start), bisect_left(self._ats, end)
         return max(0, self._amount - (self._sums[last] - self._sums[first]))
 
+    def first_more(self, now: float) -> float | None:
+        """The first moment with more room than now, if nothing else is spent."""
+        return self._first(now, (self.room(now) or 0) + 1)
+
+    def first_full(self, now: float) -> float | None:
+        """The first moment at which nothing counts any more; None where nothing does now."""
+        if self._amount is None or (self.room(now) or 0) >= self._amount:
+            return None
+        return self._first(now, self._amount)
+
+    def _first(self, now: float, wanted: int) -> float | None:
+        for moment in self.changes(now):
+            room = self.room(moment)
+            if room is None or room >= wanted:
+                return moment
+        return None
+
     def changes(self, now: float) -> Iterable[float]:
         """When there may be more room than now."""
         if self._period.window is Window.ROLLING:

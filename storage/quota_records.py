@@ -82,6 +82,8 @@ class Grant:
     id: int
     left: int
     expires_at: float | None = None
+    reason: str = field(default="", compare=False)
+    """As whoever gave it wrote it; decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)

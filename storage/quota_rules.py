@@ -46,6 +46,14 @@ class SetRule:
     rule: Rule
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A rule as it was, and as it is now; None where there was or is none."""
+
+    before: Rule | None
+    after: Rule | None
+
+
 class QuotaRules:
     """Every change names its actor (`by`) and goes to the audit log with it."""
 
@@ -75,32 +83,67 @@ class QuotaRules:
 
         Of a budget only the allowance counts. Raises `InvalidSettingError`.
         """
+        await self.change(guild_id, scope, subject_id, lambda _: rule, by=by, reason=reason)
+
+    async def change(
+        self,
+        guild_id: int,
+        scope: Scope,
+        subject_id: int,
+        change: Callable[[Rule | None], Rule | None],
+        *,
+        by: int,
+        reason: str = "",
+    ) -> Changed:
+        """Sets what `change` makes of the rule as it stands; what changes nothing is not logged.
+
+        A rule that says nothing is none. Raises `InvalidSettingError`, and what `change` raises.
+        """
         if (scope in (Scope.DEFAULT, Scope.BUDGET)) != (subject_id == 0):
             raise InvalidSettingError("A rule for a role or a member names one, no other does.")
         key = {"guild_id": guild_id, "scope": scope.value, "subject_id": subject_id}
+        keys = [key]
+        if scope is Scope.USER:
+            # Made for them before they had their data deleted.
+            keys.append({**key, "subject_id": self._pseudonyms.of(subject_id)})
 
-        def body(transaction: Transaction) -> None:
-            found = transaction.one(_SQL["rule"], key)
-            transaction.run(_SQL["drop_rule"], key)
-            if scope is Scope.USER:
-                forgotten = {**key, "subject_id": self._pseudonyms.of(subject_id)}
-                transaction.run(_SQL["drop_rule"], forgotten)
-            if rule is not None:
-                transaction.run(_SQL["put_rule"], {**key, **_rule_columns(rule)})
+        def body(transaction: Transaction) -> Changed:
+            found = [row for each in keys if (row := transaction.one(_SQL["rule"], each))]
+            before = rule_from(found[0]) if found else None
+            after = change(before)
+            if after == Rule():
+                after = None
+            changed = Changed(before, after)
+            if before == after:
+                return changed
+            for each in keys:
+                transaction.run(_SQL["drop_rule"], each)
+            if after is not None:
+                transaction.run(_SQL["put_rule"], {**key, **_rule_columns(after)})
             record(
                 transaction,
                 guild_id,
-                "quota.set" if rule is not None else "quota.drop",
+                "quota.set" if after is not None else "quota.drop",
                 at=self._clock(),
                 actor_id=by,
                 subject=scope.value,
                 subject_id=subject_id,
-                before=None if found is None else rule_from(found),
-                after=rule,
+                before=before,
+                after=after,
                 reason=reason,
             )
+            return changed
 
-        await self._database.transaction(body)
+        return await self._database.transaction(body)
+
+    async def find(self, guild_id: int, scope: Scope, subject_id: int) -> Rule | None:
+        """The rule that a server set for somebody, if it did."""
+        key = {"guild_id": guild_id, "scope": scope.value, "subject_id": subject_id}
+        row = await self._database.one(_SQL["rule"], key)
+        if row is None and scope is Scope.USER:
+            forgotten = {**key, "subject_id": self._pseudonyms.of(subject_id)}
+            row = await self._database.one(_SQL["rule"], forgotten)
+        return None if row is None else rule_from(row)
 
     async def grant(
         self,

@@ -6,11 +6,13 @@ The decision itself is `quotas.py`'s; the rules are set in `quota_rules.py`.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from .errors import QuotaRefusedError
 from .queries import load
+from .quota_account import Account, account_of
 from .quota_rules import rule_from
 from .quotas import (
     Allowance,
@@ -75,6 +77,18 @@ class Quotas:
         def body(rows: Rows) -> Decision:
             now = self._clock()
             return decide(ask, self._standing(rows, guild_id, user_id, role_ids, now), now)
+
+        return await self._database.read(body)
+
+    async def account(self, guild_id: int, user_id: int, role_ids: Collection[int] = ()) -> Account:
+        """What a member has, for people to read."""
+
+        def body(rows: Rows) -> Account:
+            now = self._clock()
+            standing = self._standing(rows, guild_id, user_id, role_ids, now)
+            member = {"guild_id": guild_id, **self._pseudonyms.names(user_id), "now": now}
+            # A decision does without the grants of somebody who has no limit.
+            return account_of(replace(standing, grants=self._grants(rows, member)), now)
 
         return await self._database.read(body)
 
@@ -144,7 +158,9 @@ class Quotas:
 
     def _grants(self, rows: Rows, member: Mapping[str, object]) -> tuple[Grant, ...]:
         found = rows.all(_SQL["live_grants"], member)
-        return tuple(Grant(row["id"], row["left_over"], row["expires_at"]) for row in found)
+        return tuple(
+            Grant(row["id"], row["left_over"], row["expires_at"], row["reason"]) for row in found
+        )
 
     def _spent(
         self,

@@ -47,18 +47,24 @@ __all__ = [
     "Terms",
     "Window",
     "decide",
+    "ranks_of",
     "terms_of",
 ]
 
 
-def terms_of(rules: Rules) -> Terms:
-    """Who outranks whom, see `Rules`."""
-    ranks = (
+def ranks_of(rules: Rules) -> tuple[tuple[tuple[int, Rule], ...], ...]:
+    """Who outranks whom, see `Rules`: user, roles, default, bot; each rule with its role's id."""
+    return (
         ((0, rules.user),),
         rules.roles,
         ((0, rules.default),),
         ((0, rules.bot),),
     )
+
+
+def terms_of(rules: Rules) -> Terms:
+    """What of the rules counts for the member."""
+    ranks = ranks_of(rules)
     allowances: tuple[tuple[int, Allowance], ...] = ()
     for rank in ranks:
         allowances = tuple(

@@ -96,7 +96,7 @@ WHERE guild_id = :guild_id AND quarter > CAST(:start / 900 AS INTEGER) AND quart
 -- name: live_grants
 -- A member's grants that have not expired, and what is left of each.
 SELECT * FROM (
-    SELECT id, expires_at, amount - coalesce((
+    SELECT id, expires_at, reason, amount - coalesce((
         SELECT sum(CASE kind WHEN 'draw' THEN amount ELSE -amount END)
         FROM grant_draws WHERE grant_id = ledger.id
     ), 0) AS left_over
