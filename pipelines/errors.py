@@ -7,6 +7,7 @@ PipelineError
 ├── OutOfMemoryError         too big for this device, even alone
 ├── RequestFailedError       this request failed while being painted; others went on
 ├── WorkerError              the worker process could not start, or died
+├── SafetyError              the safety checker cannot be loaded, so nothing is painted
 └── QueueFullError           not accepted now; says when to ask again
 """
 
@@ -39,6 +40,10 @@ class RequestFailedError(PipelineError):
 
 class WorkerError(PipelineError):
     """The worker process could not start, or was lost."""
+
+
+class SafetyError(PipelineError):
+    """The safety checker cannot be loaded or does not work, so nothing is painted."""
 
 
 class QueueFullError(PipelineError):

@@ -28,10 +28,18 @@ FLOORS = (
     {"sampling"},
     {"families"},
     {"engine"},
-    {"finish"},
+    {"finish", "safety"},
     {"serving"},
 )
-TENSOR_LIBRARIES = {"torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"}
+TENSOR_LIBRARIES = {
+    "torch",
+    "diffusers",
+    "transformers",
+    "accelerate",
+    "peft",
+    "safetensors",
+    "onnxruntime",
+}
 
 
 def sources(room: str) -> list[Path]:
