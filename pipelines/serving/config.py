@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..checkpoint import Adapter, Checkpoint
+    from ..safety.checker import Safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class Patience:
     """Before the first restart; doubled with each that follows without a picture between."""
     restart_most_s: float = 60.0
     give_up_after: int = 5
-    """Starts in a row that never got ready; then it is broken, and tried again rarely."""
+    """Starts in a row that failed by themselves; then it is broken, and tried again rarely."""
+    give_up_after_kills: int = 20
+    """The same of starts that were killed from outside, which may have no cause in us: with the
+    waits between them, a quarter of an hour."""
     broken_s: float = 300.0
     stop_s: float = 3.0
     """Between closing a worker's pipe and killing it."""
@@ -73,3 +77,5 @@ class PoolConfig:
     """Whether a worker may fetch from a model hub; only if a configured model names one."""
     fixed_bucket: int | None = None
     """Always this many rows in a forward pass: slower, and bytes repeat whatever the company."""
+    safety: Safety | None = None
+    """Who judges every picture; None: nobody does, and all are shown."""

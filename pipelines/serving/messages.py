@@ -10,9 +10,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ..checkpoint import Adapter, Checkpoint
     from ..events import Timings
     from ..request import Request
+    from ..safety.checker import Safety, Verdict
     from .updates import Cause
 
 
@@ -34,6 +37,15 @@ class Setup:
     weights_bytes: int | None
     memory_limit_bytes: int | None
     fixed_bucket: int | None
+    safety: Safety | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """The picture that a ticket starts from: its pictures, which follow, wait for the verdict."""
+
+    key: str
+    ground: Image = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class Paint:
     index: int
     request: Request = field(repr=False)
     wants_previews: bool
+    shows_unsafe: bool = False
+    """Whether what the checker finds unsafe may leave the worker, with its verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,7 @@ class Watch:
     is_on: bool
 
 
-Order = Setup | Paint | Cancel | Watch
+Order = Setup | Inspect | Paint | Cancel | Watch
 
 
 # From the worker.
@@ -156,6 +170,27 @@ class PicturePainted:
     height: int
     parameters_json: str = field(repr=False)
     timings: Timings
+    verdict: Verdict | None = None
+    """None: no checker is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureBlocked:
+    """It was painted, found unsafe, and stays here."""
+
+    key: str
+    index: int
+    sha256: str
+    """Of the file that it would have been."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class GroundRefused:
+    """The picture that a ticket starts from is unsafe, or could not be judged (None)."""
+
+    key: str
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +212,9 @@ class Dying:
     """The worker ends itself, and says why in one sentence."""
 
     sentence: str
+    is_closed: bool = False
+    """Trying again soon is no use: the safety checker does not load, and without it nobody
+    paints."""
 
 
 Report = (
@@ -189,6 +227,8 @@ Report = (
     | Ticked
     | PicturePreviewed
     | PicturePainted
+    | PictureBlocked
+    | GroundRefused
     | PictureFailed
     | PictureCancelled
     | Dying

@@ -25,11 +25,15 @@ from ..errors import (
     WorkerError,
 )
 from ..events import Cancelled, Failed, Finished, Preview, Progress, Started
+from ..safety.opening import open_checker
 from ..trial import trial
+from .doorstep import Doorstep, Judged
 from .messages import (
     Cancel,
     Entered,
+    GroundRefused,
     Hello,
+    Inspect,
     ModelBroke,
     ModelLoaded,
     Paint,
@@ -50,6 +54,7 @@ from .workload import Load, measure
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
     from ..events import Event
+    from ..safety.checker import Verdict
     from .channel import Sender
     from .messages import Order
 
@@ -64,10 +69,14 @@ class _Work:
     index: int
     checkpoint: Checkpoint
     load: Load
+    shows_unsafe: bool
 
 
-def open_painter(setup: Setup, sender: Sender) -> Painter:
-    """Says hello, loads and tries every model. Raises `PipelineError` if the device is no good."""
+def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | Judged]) -> Painter:
+    """Says hello, loads and tries every model.
+
+    Raises `PipelineError` if the device is no good, `SafetyError` if the checker is not.
+    """
     import os
 
     device, num_devices = _device(setup.device)
@@ -75,6 +84,7 @@ def open_painter(setup: Setup, sender: Sender) -> Painter:
     if setup.threads is not None and device == "cpu":
         torch.set_num_threads(setup.threads)
     _quiet_libraries()
+    checker = None if setup.safety is None else open_checker(setup.safety)
     skipped = dict(setup.skipped_models)
     models = tuple(model for model in setup.models if model.name not in skipped)
     for name, sentence in skipped.items():
@@ -91,7 +101,8 @@ def open_painter(setup: Setup, sender: Sender) -> Painter:
         max_rows=max_rows,
         fixed_bucket=setup.fixed_bucket,
     )
-    painter = Painter(engine, models, sender, device, max_rows)
+    press = Press(sender, _version(), checker)
+    painter = Painter(engine, models, sender, inbox, press, device, max_rows)
     painter.try_models()
     return painter
 
@@ -104,6 +115,8 @@ class Painter:
         engine: Engine,
         models: tuple[Checkpoint, ...],
         sender: Sender,
+        inbox: queue.SimpleQueue[Order | Judged],
+        press: Press,
         device: str,
         max_rows: int,
     ) -> None:
@@ -111,7 +124,9 @@ class Painter:
         self._models = {model.name: model for model in models}
         self._default = models[0]
         self._sender = sender
-        self._press = Press(sender, _version())
+        self._inbox = inbox
+        self._press = press
+        self._doorstep = Doorstep()
         self._works: dict[int, _Work] = {}
         self._denoising: dict[int, _Work] = {}
         """Those whose rows take part in ticks."""
@@ -141,8 +156,9 @@ class Painter:
             self._sender.send(ModelLoaded(model.name, time.perf_counter() - began_at))
         self._sender.send(Ready(self._max_rows))
 
-    def paint(self, inbox: queue.SimpleQueue[Order]) -> None:
+    def paint(self) -> None:
         """For ever."""
+        inbox = self._inbox
         while True:
             if self._engine.is_idle:
                 self._obey(inbox.get())
@@ -155,18 +171,46 @@ class Painter:
                 self._obey(order)
             self._step()
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order | Judged) -> None:
         match order:
+            case Inspect():
+                self._inspect(order)
+            case Judged():
+                self._judged(order)
             case Paint():
-                self._add(order)
+                if not self._doorstep.holds(order):
+                    self._add(order)
             case Cancel(key=key):
+                for paint in self._doorstep.leave(key):
+                    self._sender.send(PictureCancelled(key, paint.index))
                 for request_id in self._ids.get(key, ()):
                     self._engine.cancel(request_id)
             case Watch(key=key, is_on=is_on):
+                self._doorstep.watch(key, is_on)
                 for request_id in self._ids.get(key, ()):
                     self._engine.watch(request_id, is_on)
             case Setup():
                 _log.error("a worker is set up once")
+
+    def _inspect(self, inspect: Inspect) -> None:
+        if not self._press.has_checker:
+            return
+        party = self._doorstep.expect(inspect.key)
+
+        def answer(verdict: Verdict | None) -> None:
+            self._inbox.put(Judged(party, verdict))
+
+        self._press.judge(inspect.key, inspect.ground, answer)
+
+    def _judged(self, judged: Judged) -> None:
+        paints = self._doorstep.admit(judged.party)
+        if paints is None:
+            return
+        if judged.verdict is None or judged.verdict.is_unsafe:
+            self._sender.send(GroundRefused(judged.party.key, judged.verdict))
+            return
+        for paint in paints:
+            self._add(paint)
 
     def _add(self, paint: Paint) -> None:
         checkpoint = self._models.get(paint.request.model, self._default)
@@ -177,7 +221,11 @@ class Painter:
             self._fail(paint.key, paint.index, error)
             return
         self._works[request_id] = _Work(
-            paint.key, paint.index, checkpoint, measure(request, checkpoint)
+            paint.key,
+            paint.index,
+            checkpoint,
+            measure(request, checkpoint),
+            paint.shows_unsafe,
         )
         self._ids.setdefault(paint.key, set()).add(request_id)
         if not self._loading and checkpoint.name not in self._engine.stats.models:
@@ -232,6 +280,7 @@ class Painter:
                     result,
                     work.checkpoint.name,
                     work.checkpoint.fingerprint,
+                    shows_unsafe=work.shows_unsafe,
                 )
             case Failed(error=error):
                 self._loaded(work.checkpoint.name)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ..request import Request
 
 
@@ -23,6 +25,11 @@ class Ticket:
     cost: float
     """Credits, for all its pictures."""
     wants_previews: bool = False
+    ground: Image | None = None
+    """The picture that it starts from, small: judged before anything is painted. None: there is
+    none, or it may be unsafe."""
+    shows_unsafe: bool = False
+    """Whether what the safety checker finds unsafe may be shown where this was asked."""
 
     @property
     def model(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..events import Timings
+    from ..safety.checker import Verdict
 
 
 class Cause(StrEnum):
@@ -24,6 +25,10 @@ class Cause(StrEnum):
     MODEL = "model"
     WORKER = "worker"
     """It took the worker down twice while alone, or no worker can run."""
+    UNSAFE = "unsafe"
+    """The picture that it starts from was found unsafe."""
+    CHECKER = "checker"
+    """The safety checker failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,24 @@ class Painted:
     height: int
     parameters_json: str = field(repr=False)
     timings: Timings
+    verdict: Verdict | None = None
+    """Unsafe only where the ticket says that such pictures may be shown; None: nobody judges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A finished picture that the checker found unsafe: it stayed in the worker."""
+
+    key: str
+    index: int
+    sha256: str
+    """Of the file that it would have been."""
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """All its pictures were told."""
+    """All its pictures were told, painted or blocked."""
 
     key: str
 
@@ -94,6 +112,8 @@ class Broke:
     key: str
     sentence: str
     cause: Cause
+    verdict: Verdict | None = None
+    """On the picture that it starts from, where that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +124,4 @@ class Withdrawn:
 
 
 End = Done | Broke | Withdrawn
-Update = Waiting | Began | Moved | Previewed | Painted | Done | Broke | Withdrawn
+Update = Waiting | Began | Moved | Previewed | Painted | Blocked | Done | Broke | Withdrawn

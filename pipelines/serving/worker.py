@@ -15,12 +15,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ..errors import PipelineError, WorkerError
+from ..errors import PipelineError, SafetyError, WorkerError
 from .channel import Receiver, Sender
 from .logbook import LineFormatter
 from .messages import Dying, Setup
 
 if TYPE_CHECKING:
+    from .doorstep import Judged
     from .messages import Order
 
 _log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def main() -> int:
         return 0
     if not isinstance(setup, Setup):
         raise WorkerError("The first message to a worker says how to set itself up.")
-    inbox: queue.SimpleQueue[Order] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Order | Judged] = queue.SimpleQueue()
     threading.Thread(
         target=_read_orders, args=(receiver, inbox), name="limner-orders", daemon=True
     ).start()
@@ -51,13 +52,14 @@ def main() -> int:
         # Here for the first time torch loads: its environment and limits stand now.
         from .painter import open_painter
 
-        painter = open_painter(setup, sender)
-        painter.paint(inbox)
+        painter = open_painter(setup, sender, inbox)
+        painter.paint()
     except BrokenPipeError:
         return 0
     except Exception as error:
         _log.exception("the worker on %s ends itself", setup.device)
-        sender.send(Dying(_sentence(setup.device, error)))
+        is_closed = isinstance(error, SafetyError)
+        sender.send(Dying(_sentence(setup.device, error), is_closed=is_closed))
         return _FAILED
     return 0
 
@@ -87,7 +89,7 @@ def _ignore_the_terminal() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _read_orders(receiver: Receiver, inbox: queue.SimpleQueue[Order]) -> None:
+def _read_orders(receiver: Receiver, inbox: queue.SimpleQueue[Order | Judged]) -> None:
     try:
         while (order := receiver.receive()) is not None:
             inbox.put(cast("Order", order))
