@@ -18,8 +18,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from .budget import CHECKPOINT_EVERY_S, Budget, agreed_progress, load_checkpoint, save_checkpoint
-from .data import on_background, read_manifest
 from .journal import Journal
+from .manifest import on_background, read_manifest
 from .sheets import save_sheet
 from .workspace import Workspace, stage_parser
 

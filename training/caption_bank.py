@@ -3,8 +3,8 @@
 import random
 from dataclasses import dataclass
 
-from .captions import write_caption
-from .data import Row
+from .captions import write_caption, write_scene_caption
+from .manifest import Row
 from .sources import TEACHER, read_member
 from .workspace import Workspace
 
@@ -19,16 +19,28 @@ class CaptionBank:
     of_row: list[list[int]]
 
 
+def caption(row: Row, rng: random.Random) -> str:
+    """A sentence that may be said of a row's picture."""
+    if row.beside or row.background:
+        return write_scene_caption(
+            row.names,
+            row.colour,
+            row.stated,
+            row.style,
+            beside=row.beside,
+            background=row.background,
+            rng=rng,
+        )
+    return write_caption(row.names, row.tags, row.colour, row.stated, row.style, rng)
+
+
 def write_bank(rows: list[Row], seed: int) -> CaptionBank:
     """Write a few captions for every row; the same seed writes the same bank."""
     rng = random.Random(seed)
     index: dict[str, int] = {}
     of_row: list[list[int]] = []
     for row in rows:
-        texts = [
-            write_caption(row.names, row.tags, row.colour, row.stated, row.style, rng)
-            for _ in range(CAPTIONS_A_ROW)
-        ]
+        texts = [caption(row, rng) for _ in range(CAPTIONS_A_ROW)]
         of_row.append([index.setdefault(text.lower(), len(index)) for text in texts])
     return CaptionBank(list(index), of_row)
 

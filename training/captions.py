@@ -9,7 +9,7 @@ from .colours import COLOUR_WORDS
 from .sources import WORDS, read_json
 
 SHORTCODES = ("emojibase", "iamcal", "github", "joypixels")
-STYLES = ("flat", "3d", "noto")
+STYLES = ("flat", "3d", "noto", "gradient", "classic", "firefox", "clip art", "icon")
 
 # What people call things that Unicode names otherwise.
 SPOKEN = {
@@ -183,4 +183,28 @@ def write_caption(
         return f"{text}, {style}"
     if style_draw < 0.55:
         return f"{text}, {style} style"
+    return text
+
+
+def write_scene_caption(
+    names: tuple[str, ...],
+    colour: str,
+    stated: bool,
+    style: str,
+    *,
+    beside: str,
+    background: str,
+    rng: random.Random,
+) -> str:
+    """One sentence for a thing beside another, or on a ground of some colour."""
+    text = write_caption(names, (), colour, stated, "", rng)
+    if beside:
+        text = f"{text} and {beside}"
+    if background:
+        where = rng.choice(("on a {} background", "on {}", "{} background"))
+        join = ", " if where.startswith("{}") else " "
+        ground = where.format(background)
+        text = text + join + re.sub(r"^on a (?=[aeiou])", "on an ", ground)
+    if style in STYLES and rng.random() < 0.3:
+        text = f"{text}, {style} style"
     return text

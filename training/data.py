@@ -1,13 +1,13 @@
 """Stage 1: fetch the packages, render every picture at 128 px, recolour, and write the manifest.
 
-Leaves words to `captions`, colour measurement to `colours`, licences to `sources`.
+Leaves words to `captions`, colour measurement to `colours`, licences to `sources`, what each
+package holds to `drawings`, pairs and coloured grounds to `augment`.
 """
 
 import io
-import json
-from collections.abc import Iterator
+import random
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,38 +16,16 @@ import resvg_py
 from PIL import Image
 from tqdm import tqdm
 
-from . import colours, shapes
-from .captions import Thing, normal_hexcode, read_things
+from . import augment, colours, shapes
+from .clipart import CLIP_ART_GROUP, GROUPS
 from .colours import Picture
-from .sources import ALL, PICTURES, THREE_D, Source, fetch, read_folder, read_json
+from .drawings import Drawing, read_drawings
+from .manifest import Row, write
+from .sources import NOT_PICTURES, NOTO, PICTURES, SHORT_RUN, Source, choose, fetch
 from .workspace import Workspace, stage_parser
 
 SIZE_PX = 128
-LEFT_OUT_GROUPS = {"flags", "component"}
-LEFT_OUT_SUBGROUPS = {
-    "keycap",
-    "alphanum",
-    "zodiac",
-    "transport-sign",
-    "religion",
-    "gender",
-    "av-symbol",
-    "arrow",
-    "math",
-    "currency",
-    "family",
-    "person-symbol",
-    "person-activity",
-    "person-sport",
-    "person-resting",
-    "person-gesture",
-    "person-role",
-    "person-fantasy",
-    "person",
-    "other-symbol",
-    "punctuation",
-    "warning",
-}
+MARGIN_PX = 4
 SIMPLE = {
     "heart",
     "circle",
@@ -62,71 +40,16 @@ SIMPLE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A picture's line in the manifest."""
-
-    hexcode: str
-    label: str
-    names: tuple[str, ...]
-    tags: tuple[str, ...]
-    group: str
-    subgroup: str
-    style: str
-    colour: str  # the colour word that holds; empty when none does
-    stated: bool  # whether a caption must say it, because things of this name come in several
-    natural: bool  # false for a recoloured picture
-    flips: bool
-    simple: bool  # one of the plain things drawn in every colour
-    held_out: bool  # never seen by the autoencoder
-    package: str
-    licence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a worker process needs to render one thing in one style."""
-
-    thing: Thing
-    source: Source
-    svg: str
-    raster: bytes
-
-
-def is_core(thing: Thing) -> bool:
-    if thing.group in LEFT_OUT_GROUPS or thing.subgroup in LEFT_OUT_SUBGROUPS:
-        return False
-    return "o’clock" not in thing.label and "-thirty" not in thing.label
-
-
 def is_held_out(hexcode: str) -> bool:
     return sha256(hexcode.encode()).digest()[0] < 10
 
 
-def iconify_svgs(archive: Path) -> dict[str, str]:
-    """Normal hexcode -> SVG text of an Iconify set."""
-    icons = read_json(archive, "package/icons.json")
-    svgs: dict[str, str] = {}
-    for code, name in read_json(archive, "package/chars.json").items():
-        icon = icons["icons"].get(name) or icons["icons"].get(
-            icons["aliases"].get(name, {}).get("parent")
-        )
-        if icon is None:
-            continue
-        width, height = (
-            icon.get("width", icons.get("width", 16)),
-            icon.get("height", icons.get("height", 16)),
-        )
-        svgs[normal_hexcode(code)] = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
-        )
-    return svgs
-
-
-def render(job: Job) -> Picture:
-    raw = job.raster or resvg_py.svg_to_bytes(
-        svg_string=job.svg, width=SIZE_PX, height=SIZE_PX, skip_system_fonts=True
+def render(drawing: Drawing) -> Picture | None:
+    """The drawing at 128 px; nothing where its SVG is broken or empty."""
+    if drawing.thing.group == CLIP_ART_GROUP:
+        return render_page(drawing.svg)
+    raw = drawing.raster or resvg_py.svg_to_bytes(
+        svg_string=drawing.svg, width=SIZE_PX, height=SIZE_PX, skip_system_fonts=True
     )
     with Image.open(io.BytesIO(raw)) as image:
         rgba = image.convert("RGBA")
@@ -140,13 +63,38 @@ def render(job: Job) -> Picture:
     return np.asarray(rgba)
 
 
-def paint_rows(job: Job) -> list[tuple[Row, Picture]]:
+def render_page(svg: str) -> Picture | None:
+    """What is drawn somewhere on a page of any shape, centred in a square."""
+    try:
+        # Pages are measured in millimetres or points, which need a resolution.
+        raw = resvg_py.svg_to_bytes(
+            svg_string=svg, width=2 * SIZE_PX, dpi=96, skip_system_fonts=True
+        )
+    except ValueError:
+        return None
+    with Image.open(io.BytesIO(raw)) as image:
+        page = np.asarray(image.convert("RGBA"))
+    if not (page[..., 3] > 8).any():
+        return None
+    inner = SIZE_PX - 2 * MARGIN_PX
+    thing = augment.fit(page, inner, inner)
+    square = Image.new("RGBA", (SIZE_PX, SIZE_PX))
+    square.paste(thing, ((SIZE_PX - thing.width) // 2, (SIZE_PX - thing.height) // 2))
+    return np.asarray(square)
+
+
+def paint_rows(drawing: Drawing) -> list[tuple[Row, Picture]]:
     """One picture as it is, and the same in other colours where one hue makes the thing."""
-    thing, style = job.thing, job.source.style
-    picture = render(job)
+    thing, style = drawing.thing, drawing.source.style
+    picture = render(drawing)
+    if picture is None:
+        return []
     subject = colours.measure(picture)
     stated = thing.colour
-    simple = thing.names[0] in SIMPLE or (thing.subgroup == "heart" and "heart" in thing.names)
+    is_emoji = thing.group not in GROUPS
+    simple = is_emoji and (
+        thing.names[0] in SIMPLE or (thing.subgroup == "heart" and "heart" in thing.names)
+    )
     can = colours.can_recolour(
         subject, least_share=0.2 if simple else 0.42, least_purity=0.5 if simple else 0.62
     )
@@ -169,13 +117,17 @@ def paint_rows(job: Job) -> list[tuple[Row, Picture]]:
             thing.flips,
             simple,
             is_held_out(thing.hexcode),
-            job.source.package,
-            job.source.licence,
+            drawing.source.package,
+            drawing.source.licence,
         )
 
     rows = [(row(word, True), picture)]
     # One of several things that differ by colour alone is enough to recolour.
-    if not can or (stated and stated not in {"red", "yellow"} and thing.label != "blue book"):
+    if (
+        not can
+        or not is_emoji
+        or (stated and stated not in {"red", "yellow"} and thing.label != "blue book")
+    ):
         return rows
     palette = [
         paint for paint in (colours.ALL_PAINTS if simple else colours.PAINTS) if paint != word
@@ -189,70 +141,70 @@ def paint_rows(job: Job) -> list[tuple[Row, Picture]]:
     return rows
 
 
-def jobs(downloads: Path) -> Iterator[Job]:
-    things = {thing.hexcode: thing for thing in read_things(downloads) if is_core(thing)}
-    for source in PICTURES:
-        archive = source.archive(downloads)
-        if source is THREE_D:
-            files = read_folder(archive, "package/assets/")
-            for code, thing in things.items():
-                name = "-".join(part.zfill(4) for part in code.lower().split("-"))
-                for spelling in (name, f"{name}-fe0f", name.replace("-200d", "-fe0f-200d")):
-                    if raster := files.get(f"{spelling}.webp"):
-                        yield Job(thing, source, "", raster)
-                        break
-        else:
-            for code, svg in iconify_svgs(archive).items():
-                if code in things:
-                    yield Job(things[code], source, svg, b"")
+def render_sources(
+    sources: Iterable[Source], downloads: Path, *, workers: int, limit: int = 0
+) -> tuple[list[Row], list[Picture]]:
+    """Every drawing of the chosen packages, recoloured where one hue makes it."""
+    todo = list(read_drawings(sources, downloads))
+    if limit:
+        todo = sample_each(todo, limit)
+    rows: list[Row] = []
+    pictures: list[Picture] = []
+    with ProcessPoolExecutor(workers) as pool:
+        for painted in tqdm(
+            pool.map(paint_rows, todo, chunksize=16), total=len(todo), desc="render", mininterval=5
+        ):
+            for row, picture in painted:
+                rows.append(row)
+                pictures.append(picture)
+    return rows, pictures
 
 
-def write(workspace: Workspace, rows: list[Row], pictures: list[Picture]) -> None:
-    partial = workspace.pictures.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, np.stack(pictures))
-    partial.replace(workspace.pictures)
-    lines = [json.dumps(asdict(row), ensure_ascii=False) for row in rows]
-    workspace.manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def read_manifest(workspace: Workspace) -> list[Row]:
-    with workspace.manifest.open(encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    for record in records:
-        record["names"], record["tags"] = tuple(record["names"]), tuple(record["tags"])
-    return [Row(**record) for record in records]
-
-
-def on_background(
-    picture: Picture, background: tuple[int, int, int] = (255, 255, 255)
-) -> np.ndarray:
-    """Flatten RGBA to ``(height, width, 3)`` uint8."""
-    alpha = picture[..., 3:].astype(np.uint16)
-    flat = picture[..., :3] * alpha + np.array(background, np.uint16) * (255 - alpha)
-    return ((flat + 127) // 255).astype(np.uint8)
+def sample_each(drawings: list[Drawing], limit: int) -> list[Drawing]:
+    """At most so many drawings of each source, spread over it."""
+    by_source: dict[Source, list[Drawing]] = {}
+    for drawing in drawings:
+        by_source.setdefault(drawing.source, []).append(drawing)
+    rng = random.Random(0)
+    return [
+        drawing
+        for group in by_source.values()
+        for drawing in rng.sample(group, min(limit, len(group)))
+    ]
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--sources",
+        default=",".join(name for name, source in PICTURES.items() if source in SHORT_RUN),
+        help=f"of {', '.join(PICTURES)}; or all",
+    )
+    parser.add_argument("--limit", type=int, default=0, help="drawings a source, for a trial")
+    parser.add_argument("--pairs", type=int, default=0, help="pictures of two things side by side")
+    parser.add_argument("--backgrounds", type=int, default=0, help="pictures on a coloured ground")
     options = parser.parse_args(argv)
     workspace = Workspace(options.root)
-    for source in ALL:
+    sources = choose(options.sources)
+    # noto's list of names and code points is also what the sets without code points are joined by.
+    for source in {*sources, NOTO, *NOT_PICTURES}:
         fetch(source, workspace.downloads)
-    rows: list[Row] = []
-    pictures: list[Picture] = []
-    with ProcessPoolExecutor(options.workers) as pool:
-        todo = list(jobs(workspace.downloads))
-        for painted in tqdm(
-            pool.map(paint_rows, todo, chunksize=16), total=len(todo), desc="render"
-        ):
-            for row, picture in painted:
-                rows.append(row)
-                pictures.append(picture)
+    rows, pictures = render_sources(
+        sources, workspace.downloads, workers=options.workers, limit=options.limit
+    )
     for row, picture in shapes.paint_shapes():
         rows.append(Row(**row))
         pictures.append(picture)
+    drawn = len(rows)
+    rng = random.Random(options.seed)
+    for more in (
+        augment.pairs(rows[:drawn], pictures, options.pairs, rng),
+        augment.backgrounds(rows[:drawn], pictures, options.backgrounds, rng),
+    ):
+        for row, picture in more:
+            rows.append(row)
+            pictures.append(picture)
     write(workspace, rows, pictures)
     things = len({row.hexcode for row in rows})
     print(f"{len(rows)} pictures of {things} things, {sum(row.natural for row in rows)} as drawn")

@@ -9,10 +9,21 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Row
+from .manifest import Row
 
-# Flat and 3d share their drawings, so they teach each other; noto draws most things otherwise.
-STYLE_WEIGHTS = {"flat": 1.0, "3d": 0.5, "noto": 0.12, "shape": 0.5}
+# Flat, 3d and gradient share their drawings, so they teach each other; the others draw most things
+# otherwise, and clip art is of every kind.
+STYLE_WEIGHTS = {
+    "flat": 1.0,
+    "3d": 0.5,
+    "noto": 0.12,
+    "shape": 0.5,
+    "gradient": 0.3,
+    "classic": 0.12,
+    "firefox": 0.12,
+    "icon": 0.3,
+    "clip art": 0.06,
+}
 # What people ask for first.
 COMMON_WORDS = """
 dog cat fish bird horse cow pig rabbit mouse lion tiger bear panda frog monkey elephant penguin

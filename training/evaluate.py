@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from . import colours
 from .autoencoder import psnr
-from .data import Row, on_background, read_manifest
 from .export import HOUSE
 from .judge import train_judge
 from .latents import encode_captions
+from .manifest import Row, on_background, read_manifest
 from .painting import decode_latents, paint_latents
 from .prompts import PROMPTS
 from .sheets import save_labelled_sheet, save_sheet

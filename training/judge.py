@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from .data import Row, on_background
+from .manifest import Row, on_background
 
 SIZE_PX = 48
 

@@ -15,8 +15,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from .autoencoder import to_tensor
 from .caption_bank import write_bank
-from .data import Row, on_background, read_manifest
 from .emphasis import show_weights
+from .manifest import Row, on_background, read_manifest
 from .workspace import Workspace, stage_parser
 
 

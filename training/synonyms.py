@@ -19,9 +19,9 @@ from .budget import CHECKPOINT_EVERY_S, Budget, load_checkpoint, save_checkpoint
 from .caption_bank import other_words, write_bank
 from .captions import with_article
 from .colours import PAINTS
-from .data import Row, read_manifest
 from .emphasis import COMMON
 from .journal import Journal
+from .manifest import Row, read_manifest
 from .text_encoder import teacher_targets
 from .workspace import Workspace, stage_parser
 

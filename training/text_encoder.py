@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from .budget import CHECKPOINT_EVERY_S, Budget, load_checkpoint, save_checkpoint
 from .caption_bank import CaptionBank, other_words, write_bank
-from .data import on_background, read_manifest
 from .journal import Journal
+from .manifest import on_background, read_manifest
 from .networks import TEXT_WIDTH, build_text_encoder
 from .teacher import embed, principal_projection
 from .tokenizer import build_tokenizer

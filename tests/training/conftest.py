@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from training import sources
-from training.data import Row
+from training.manifest import Row
 from training.shapes import paint_shapes
 from training.workspace import Workspace
 

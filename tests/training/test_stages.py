@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from training import autoencoder, denoiser, export, latents, synonyms, text_encoder
 from training.caption_bank import other_words, write_bank
-from training.data import read_manifest
+from training.manifest import read_manifest
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the stages' libraries, not ours

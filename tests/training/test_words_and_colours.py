@@ -7,8 +7,8 @@ import pytest
 
 from training import colours
 from training.captions import normal_hexcode, split_colour, write_caption
-from training.data import Row
 from training.emphasis import show_weights
+from training.manifest import Row
 from training.shapes import paint_shapes
 
 
