@@ -201,6 +201,7 @@ def insert_pictures(
                 "height": new.height,
                 "num_bytes": len(new.png),
                 "parameters_json": new.parameters_json,
+                "is_unsafe": int(new.is_unsafe),
                 "now": now,
             },
         )
@@ -222,4 +223,5 @@ def picture_from(row: sqlite3.Row) -> Picture:
         created_at=row["created_at"],
         is_favourite=bool(row["is_favourite"]),
         is_deleted=row["deleted_at"] is not None,
+        is_unsafe=bool(row["is_unsafe"]),
     )

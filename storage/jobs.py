@@ -10,12 +10,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from . import ledger
+from .blocks import insert_blocks
 from .errors import IllegalTransitionError, NoSuchJobError
-from .images import insert_pictures
+from .images import insert_pictures, is_needed
 from .ledger import LAST_ID
 from .queries import load
 from .quotas import Ask
-from .records import Job, JobStatus, NewJob, NewPicture, Origin, Picture
+from .records import Job, JobStatus, NewBlock, NewJob, NewPicture, Origin, Picture
 
 if TYPE_CHECKING:
     import sqlite3
@@ -91,12 +92,17 @@ class Jobs:
         return await self.unfinished()
 
     async def store(
-        self, job_id: int, pictures: Sequence[NewPicture], *, settle: int | None = None
+        self,
+        job_id: int,
+        pictures: Sequence[NewPicture],
+        *,
+        settle: int | None = None,
+        blocks: Sequence[NewBlock] = (),
     ) -> list[Picture]:
         """Keeps a running job's pictures: files durable first, then rows, settling and status.
 
-        `settle` is in milli-credits; None: the whole cost. Raises the disk's errors, after which
-        the job still runs.
+        `settle` is in milli-credits; None: the whole cost. `blocks` are pictures that are not kept.
+        Raises the disk's errors, after which the job still runs.
         """
         hashes = [await asyncio.to_thread(self._files.put, new.png) for new in pictures]
 
@@ -104,19 +110,35 @@ class Jobs:
             now = self._clock()
             self._step(transaction, "store", job_id, JobStatus.STORED, {"now": now})
             ledger.end(transaction, job_id, settle, now)
+            insert_blocks(transaction, job_id, _read(transaction, job_id).new.origin, blocks, now)
             return insert_pictures(
                 transaction, job_id, list(zip(pictures, hashes, strict=True)), now
             )
 
         return await self._database.transaction(body)
 
-    async def fail(self, job_id: int, error: str, *, settle: int = 0) -> None:
-        """Ends it without a picture; `error` is the sentence that its owner sees."""
-        await self._end("fail", job_id, JobStatus.FAILED, settle, {"error": error})
+    async def fail(
+        self,
+        job_id: int,
+        error: str,
+        *,
+        settle: int = 0,
+        blocks: Sequence[NewBlock] = (),
+        drops_inputs: bool = False,
+    ) -> None:
+        """Ends it without a picture; `error` is the sentence that its owner sees.
 
-    async def cancel(self, job_id: int, *, settle: int = 0) -> None:
+        `drops_inputs`: what it was given is not kept for another try, as it was blocked.
+        """
+        await self._end(
+            "fail", job_id, JobStatus.FAILED, settle, blocks, {"error": error}, drops_inputs
+        )
+
+    async def cancel(
+        self, job_id: int, *, settle: int = 0, blocks: Sequence[NewBlock] = ()
+    ) -> None:
         """Ends it on somebody's wish; `settle` is the part that stays spent, in milli-credits."""
-        await self._end("cancel", job_id, JobStatus.CANCELLED, settle, {})
+        await self._end("cancel", job_id, JobStatus.CANCELLED, settle, blocks)
 
     async def told(
         self, job_id: int, *, message_id: int | None = None, channel_id: int | None = None
@@ -199,14 +221,27 @@ class Jobs:
         job_id: int,
         wanted: JobStatus,
         settle: int,
-        parameters: Mapping[str, object],
+        blocks: Sequence[NewBlock],
+        parameters: Mapping[str, object] | None = None,
+        drops_inputs: bool = False,
     ) -> None:
         def body(transaction: Transaction) -> None:
             now = self._clock()
-            self._step(transaction, step, job_id, wanted, {"now": now, **parameters})
+            self._step(transaction, step, job_id, wanted, {"now": now, **(parameters or {})})
             ledger.end(transaction, job_id, settle, now)
+            insert_blocks(transaction, job_id, _read(transaction, job_id).new.origin, blocks, now)
+            if drops_inputs:
+                self._drop_inputs(transaction, job_id, now)
 
         await self._database.transaction(body)
+
+    def _drop_inputs(self, transaction: Transaction, job_id: int, now: float) -> None:
+        hashes = [row["sha256"] for row in transaction.all(_SQL["inputs_of"], {"job_id": job_id})]
+        transaction.run(_SQL["drop_inputs"], {"job_id": job_id})
+        for sha256 in hashes:
+            # Inside the transaction, as in `Images.delete`.
+            if not is_needed(transaction, sha256, now):
+                self._files.remove(self._files.path(sha256), unless_since=float("inf"))
 
     async def _move(
         self,

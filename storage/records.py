@@ -104,6 +104,8 @@ class Picture:
     created_at: float
     is_favourite: bool = False
     is_deleted: bool = False
+    is_unsafe: bool = False
+    """A safety checker found it so, and where it was asked it may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +118,13 @@ class NewPicture:
     width: int
     height: int
     parameters_json: str = field(repr=False)
+    is_unsafe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A picture that a safety checker blocked: what is kept is its hash."""
+
+    sha256: str
+    checker: str
+    verdict: str

@@ -1,10 +1,11 @@
 -- name: insert_picture
 -- A painted picture, whose file is already safe.
 INSERT INTO pictures (
-    job_id, position, sha256, seed, width, height, num_bytes, parameters_json, created_at
+    job_id, position, sha256, seed, width, height, num_bytes, parameters_json, is_unsafe, created_at
 )
 VALUES (
-    :job_id, :position, :sha256, :seed, :width, :height, :num_bytes, :parameters_json, :now
+    :job_id, :position, :sha256, :seed, :width, :height, :num_bytes, :parameters_json, :is_unsafe,
+    :now
 )
 RETURNING *;
 

@@ -140,3 +140,11 @@ WHERE id = :job_id AND status IN ('stored', 'failed', 'cancelled') AND told_at I
 -- name: set_message
 -- The message that shows the job.
 UPDATE jobs SET channel_id = :channel_id, message_id = :message_id WHERE id = :job_id;
+
+-- name: inputs_of
+-- The pictures that a job was given.
+SELECT sha256 FROM job_inputs WHERE job_id = :job_id;
+
+-- name: drop_inputs
+-- It does not need them any more.
+DELETE FROM job_inputs WHERE job_id = :job_id;
