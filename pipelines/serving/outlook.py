@@ -91,7 +91,7 @@ class Outlook:
         return self._stretched(self._forecast(courses))
 
     def _forecast(self, courses: Sequence[Course]) -> list[tuple[str, float]]:
-        if not any(pace.is_measured for w in self._workers for pace in w.paces.values()):
+        if not any(worker.is_measured for worker in self._workers):
             return []
         lanes = [w.lane() for w in self._workers if not w.is_broken]
         begins = begins_s(lanes, courses, self._admission.room())

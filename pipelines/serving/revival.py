@@ -56,8 +56,10 @@ class Revival:
     def loaded(self, model: str) -> None:
         self._load_faults.pop(model, None)
 
-    def lost(self, loss: Loss) -> tuple[bool, float]:
+    def lost(self, loss: Loss, *, is_hopeless: bool = False) -> tuple[bool, float]:
         """Whether it is broken now, and the seconds until it is started again.
+
+        Hopeless is one that said itself that the next start would fail too.
 
         A start that fails by itself would fail again. A kill from outside says little about the
         next start, so many more of them are waited out, each longer than the one before.
@@ -73,7 +75,8 @@ class Revival:
             self._false_starts += 1
         patience = self._patience
         if (
-            self._false_starts >= patience.give_up_after
+            is_hopeless
+            or self._false_starts >= patience.give_up_after
             or self._kills >= patience.give_up_after_kills
         ):
             return True, patience.broken_s

@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from .forecast import Lane
@@ -21,14 +19,17 @@ from .messages import (
     ModelBroke,
     ModelLoaded,
     Phase,
+    PictureBlocked,
     PicturePainted,
     Ready,
     Setup,
     Ticked,
 )
-from .pace import Pace
 from .process import Exited, WorkerProcess
+from .revival import Loss, Revival, is_from_outside
 from .state import WorkerState, WorkerStatus
+from .tally import Tally
+from .watchdog import CHECK_S, Watchdog
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CHECK_S = 0.25
-_MOST_LOAD_CRASHES = 3
-"""In a row, of one model."""
-_PROVEN_S = 60.0
 _USABLE = (WorkerStatus.READY, WorkerStatus.BUSY)
 
 
@@ -60,32 +57,6 @@ class Keeper(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts over all its processes."""
-
-    ticks: int = 0
-    rows: int = 0
-    ticks_s: float = 0.0
-    restarts: int = 0
-    memory_bytes: int = 0
-    device_memory_bytes: int = 0
-    recent: deque[tuple[int, int, float]] = field(
-        default_factory=lambda: deque[tuple[int, int, float]](maxlen=50)
-    )
-    """(ticks, rows, seconds) of the last reports."""
-
-    @property
-    def tick_s(self) -> float | None:
-        ticks = sum(t for t, _, _ in self.recent)
-        return sum(s for _, _, s in self.recent) / ticks if ticks else None
-
-    @property
-    def rows_per_tick(self) -> float:
-        ticks = sum(t for t, _, _ in self.recent)
-        return sum(r for _, r, _ in self.recent) / ticks if ticks else 0.0
-
-
 class Supervisor:
     """Owns the process of one device."""
 
@@ -99,7 +70,6 @@ class Supervisor:
         self.broken_models: dict[str, str] = {}
         self.max_rows = config.max_rows or 1
         self.num_devices = 1
-        self.paces: dict[str, Pace] = {}
         self._config = config
         self._keeper = keeper
         self._loop = loop
@@ -107,20 +77,16 @@ class Supervisor:
         self._reason = ""
         self._process: WorkerProcess | None = None
         self._pid: int | None = None
-        self._phase = Phase.LOADING
         self._loading = ""
         """The model being loaded."""
-        self._load_crashes: dict[str, int] = {}
         self._last_sentence = ""
-        self._silent_s = 0.0
-        self._checked_at = 0.0
-        self._failures = 0
-        """In a row; a picture sets it back, and so does having stood for a while."""
+        self._is_closed = False
+        """Whether its last process said that it lacks a safety checker."""
         self._ready_at = 0.0
-        self._false_starts = 0
-        """In a row without getting ready."""
         self._timer: asyncio.TimerHandle | None = None
-        self._tally = _Tally()
+        self._tally = Tally()
+        self._revival = Revival(config.patience)
+        self._watchdog = Watchdog(config.patience)
 
     @property
     def is_usable(self) -> bool:
@@ -131,6 +97,11 @@ class Supervisor:
         return self._status is WorkerStatus.BROKEN
 
     @property
+    def is_closed(self) -> bool:
+        """Broken for want of a safety checker."""
+        return self.is_broken and self._is_closed
+
+    @property
     def reason(self) -> str:
         return self._reason
 
@@ -138,6 +109,11 @@ class Supervisor:
     def num_rows(self) -> int:
         """Rows in flight that are not through yet."""
         return sum(flight.rows_left for flight in self.flights.values())
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anything is known of its pace."""
+        return any(pace.is_measured for pace in self._tally.paces.values())
 
     @property
     def state(self) -> WorkerState:
@@ -177,8 +153,7 @@ class Supervisor:
 
     def round_s(self, model: str, weight: float) -> float:
         """Until all rows of a model have advanced once, measured on this worker; 0 before."""
-        pace = self.paces.get(model)
-        return pace.round_s(weight) if pace else 0.0
+        return self._tally.round_s(model, weight)
 
     def start(self) -> None:
         """Starts the process; what follows is told to the keeper."""
@@ -187,9 +162,7 @@ class Supervisor:
             models=config.models,
             adapters=config.adapters,
             skipped_models=tuple(
-                (name, self.broken_models[name])
-                for name, crashes in self._load_crashes.items()
-                if crashes >= _MOST_LOAD_CRASHES
+                (name, self.broken_models[name]) for name in self._revival.left_out
             ),
             device=self.device,
             dtype=config.dtype,
@@ -198,6 +171,7 @@ class Supervisor:
             weights_bytes=config.weights_bytes,
             memory_limit_bytes=config.memory_limit_bytes,
             fixed_bucket=config.fixed_bucket,
+            safety=config.safety,
         )
         process: WorkerProcess
 
@@ -213,13 +187,12 @@ class Supervisor:
         )
         self._process = process
         self._status = WorkerStatus.STARTING
-        self._phase = Phase.LOADING
         self._loading = ""
         self._last_sentence = ""
-        self._silent_s = 0.0
-        self._checked_at = time.monotonic()
+        self._is_closed = False
+        self._watchdog = Watchdog(config.patience)
         process.start()
-        self._schedule(_CHECK_S, self._check)
+        self._schedule(CHECK_S, self._check)
 
     def send(self, order: Order) -> None:
         if self._process is not None:
@@ -254,12 +227,12 @@ class Supervisor:
                 self._pid = report.pid
                 self.num_devices = report.num_devices
             case Entered():
-                self._phase = report.phase
+                self._watchdog.phase = report.phase
                 self._loading = report.model if report.phase is Phase.LOADING else ""
             case ModelLoaded():
                 self.models |= {report.name}
                 self.broken_models.pop(report.name, None)
-                self._load_crashes.pop(report.name, None)
+                self._revival.loaded(report.name)
                 _log.info("%s loaded %s in %.1f s", process.name, report.name, report.seconds)
             case ModelBroke():
                 self.models -= {report.name}
@@ -267,11 +240,12 @@ class Supervisor:
             case Ready():
                 self._ready(report)
             case Ticked():
-                self._ticked(report)
-            case PicturePainted():
-                self._failures = 0
+                self._tally.ticked(report)
+            case PicturePainted() | PictureBlocked():
+                self._revival.painted()
             case Dying():
                 self._last_sentence = report.sentence
+                self._is_closed = report.is_closed
             case _:
                 pass
         self._keeper.worker_reported(self, report)
@@ -280,22 +254,11 @@ class Supervisor:
         self.max_rows = report.max_rows
         self._status = WorkerStatus.READY
         self._reason = "; ".join(self.broken_models.values())
-        self._false_starts = 0
+        self._revival.ready()
         self._ready_at = time.monotonic()
-        self._phase = Phase.PAINTING
+        self._watchdog.phase = Phase.PAINTING
         self._loading = ""
         self._keeper.worker_changed(self)
-
-    def _ticked(self, report: Ticked) -> None:
-        self._tally.memory_bytes = report.memory_bytes
-        self._tally.device_memory_bytes = report.device_memory_bytes
-        for paced in report.paces:
-            self._tally.ticks += paced.ticks
-            self._tally.rows += paced.rows
-            self._tally.ticks_s += paced.seconds
-            self._tally.recent.append((paced.ticks, paced.rows, paced.seconds))
-            pace = self.paces.setdefault(paced.model, Pace())
-            pace.observe(paced.ticks, paced.weight, paced.live_weight, paced.seconds)
 
     def _say_broken(self, name: str, sentence: str) -> None:
         if self.broken_models.get(name) != sentence:
@@ -306,42 +269,25 @@ class Supervisor:
             self._keeper.worker_changed(self)
 
     def _check(self) -> None:
-        """Is it hanging? Silence counts only while this loop itself is running."""
+        """Is it hanging?"""
         process = self._process
         if process is None:
             return
-        now = time.monotonic()
-        watched_s = min(now - self._checked_at, 4 * _CHECK_S)
-        if process.heard_at > self._checked_at or (self.is_usable and not self.flights):
-            self._silent_s = 0.0
-        else:
-            self._silent_s += watched_s
-        self._checked_at = now
-        patience_s = self._patience_s()
-        if self._silent_s > patience_s:
-            self._last_sentence = (
-                f"The worker on {self.device} said nothing for {self._silent_s:.0f} s"
-                f" while {self._phase.value}, and was stopped."
-            )
+        if self._watchdog.hangs(
+            heard_at=process.heard_at,
+            is_idle=self.is_usable and not self.flights,
+            tick_s=self._tally.tick_s,
+        ):
+            self._last_sentence = self._watchdog.sentence(self.device)
             process.kill()
-            self._silent_s = 0.0
-        self._schedule(_CHECK_S, self._check)
-
-    def _patience_s(self) -> float:
-        patience = self._config.patience
-        match self._phase:
-            case Phase.LOADING:
-                return patience.loading_s
-            case Phase.COMPILING:
-                return patience.compiling_s
-            case Phase.PAINTING:
-                tick_s = self._tally.tick_s
-                if tick_s is None:
-                    return patience.tick_s * 10
-                return max(patience.tick_s, patience.hang_factor * tick_s)
+        self._schedule(CHECK_S, self._check)
 
     def _lost(self, exited: Exited) -> None:
-        was_usable = self.is_usable
+        loss = Loss(
+            was_ready=self.is_usable,
+            stood_s=time.monotonic() - self._ready_at,
+            is_from_outside=is_from_outside(exited.code, self._last_sentence),
+        )
         reason = self._last_sentence or _exit_sentence(self.device, exited.code)
         _log.error("%s", reason, extra={"worker": f"worker-{self.device}"})
         if exited.last_words:
@@ -349,37 +295,17 @@ class Supervisor:
         self._process = None
         self._pid = None
         self.models = frozenset()
-        self._tally.memory_bytes = self._tally.device_memory_bytes = 0
-        self._count_load_crash(reason)
-        if time.monotonic() - self._ready_at > _PROVEN_S and was_usable:
-            self._failures = 0
-        self._failures += 1
-        self._false_starts = 0 if was_usable else self._false_starts + 1
-        self._tally.restarts += 1
-        self._reason = reason
-        patience = self._config.patience
-        if self._false_starts >= patience.give_up_after:
-            self._status = WorkerStatus.BROKEN
-            delay_s = patience.broken_s
-        else:
-            self._status = WorkerStatus.RESTARTING
-            doublings = min(self._failures - 1, 30)
-            delay_s = min(patience.restart_s * 2**doublings, patience.restart_most_s)
-        self._schedule(delay_s, self.start)
-        self._keeper.worker_lost(self, reason)
-
-    def _count_load_crash(self, reason: str) -> None:
-        """A model that takes the worker down again and again while being loaded is left out.
-
-        Where it is the only one, leaving it out would help nobody: then the worker is broken, and
-        tried again later.
-        """
+        self._tally.lost()
+        # Where a model is the only one, leaving it out would help nobody: then the worker is
+        # broken, and tried again later.
         name = self._loading
-        if not name or len(self._config.models) == 1:
-            return
-        self._load_crashes[name] = self._load_crashes.get(name, 0) + 1
-        if self._load_crashes[name] >= _MOST_LOAD_CRASHES:
+        if name and len(self._config.models) > 1 and self._revival.lost_while_loading(name, loss):
             self._say_broken(name, f"Loading {name} takes the worker down: {reason}")
+        self._reason = reason
+        is_broken, wait_s = self._revival.lost(loss, is_hopeless=self._is_closed)
+        self._status = WorkerStatus.BROKEN if is_broken else WorkerStatus.RESTARTING
+        self._schedule(wait_s, self.start)
+        self._keeper.worker_lost(self, reason)
 
 
 def _exit_sentence(device: str, code: int | None) -> str:
