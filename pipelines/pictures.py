@@ -1,0 +1,59 @@
+"""A picture that lies in a file and is read when it is painted from, not before.
+
+Thousands of waiting requests can each hold one. Who wrote the file, and that its content is no
+danger, is the caller's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from .errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """Stands in a request where a decoded picture could; sizes are read from its header."""
+
+    path: Path
+
+    @property
+    def width(self) -> int:
+        return self._size()[0]
+
+    @property
+    def height(self) -> int:
+        return self._size()[1]
+
+    def open(self) -> Image.Image:
+        """Decoded. Blocks. Raises `InvalidRequestError` if it is gone or no picture."""
+        try:
+            with Image.open(self.path) as image:
+                image.load()
+                return image.copy()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InvalidRequestError(_GONE) from error
+
+    def _size(self) -> tuple[int, int]:
+        try:
+            with Image.open(self.path) as image:
+                return image.size
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InvalidRequestError(_GONE) from error
+
+
+Picture = Image.Image | PictureFile
+
+
+def opened(picture: Picture) -> Image.Image:
+    """Raises `InvalidRequestError` where its file can't be read."""
+    return picture.open() if isinstance(picture, PictureFile) else picture
+
+
+_GONE = "The picture that this starts from is gone, or can't be read any more; send it again."
