@@ -72,7 +72,7 @@ def write(line: Line) -> str:
     """The line as somebody could have typed it; `read` gives it back."""
     flags = line.flags
     parts = [_guarded(line.prompt)] if line.prompt else []
-    parts += [f"<lora:{lora.name}:{lora.weight:g}>" for lora in line.loras]
+    parts += [lora.tag for lora in line.loras]
     if flags.aspect is not None:
         parts.append(f"--ar {flags.aspect[0]}:{flags.aspect[1]}")
     for known in _KNOWN.values():
@@ -265,10 +265,10 @@ def _without_loras(text: str) -> tuple[str, tuple[Lora, ...]]:
     found: list[Lora] = []
     for match in _LORA.finditer(text):
         try:
-            weight = float(match[2]) if match[2] else 1.0
+            weight = float(match[2]) if match[2] else None
         except ValueError as error:
             raise RefusedError(f"{match[0]}: the last part is a number, such as 0.8.") from error
-        if not abs(weight) <= _MAX_LORA_WEIGHT:
+        if weight is not None and not abs(weight) <= _MAX_LORA_WEIGHT:
             raise RefusedError(f"{match[0]}: a weight lies between -2 and 2.")
         found.append(Lora(match[1], weight))
     if len(found) > _MAX_LORAS:

@@ -44,6 +44,8 @@ class Checkpoint:
     """A hash of its configuration and samples of its weights: equal ones paint the same."""
     num_bytes: int
     """Of its weights on disk."""
+    is_guidance_embedded: bool = False
+    """The denoiser was distilled to take the guidance scale itself: one row does for two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,15 @@ class _Found:
     size_multiple_px: int
     configs: tuple[Path, ...]
     weights: tuple[Path, ...]
+    is_guidance_embedded: bool = False
 
 
 _GUIDANCE: Final = {"sd": 7.5, "sdxl": 5.0}
 _STEPS: Final = {"sd": 25, "sdxl": 30}
 _SAMPLER: Final = "dpmpp_2m"
+_DISTILLED_GUIDANCE: Final = 8.0
+_DISTILLED_STEPS: Final = 6
+_DISTILLED_SAMPLER: Final = "lcm"
 _STRENGTH: Final = 0.7
 _PICKLED: Final = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 _TEXT_ENCODERS: Final = {"sd": ("text_encoder",), "sdxl": ("text_encoder", "text_encoder_2")}
@@ -96,6 +102,9 @@ def describe(
     if not path.exists():
         raise ModelError(f"There is no model at {path}.")
     found = _read_folder(path) if path.is_dir() else _read_file(path)
+    is_distilled = found.is_guidance_embedded
+    usual_steps = _DISTILLED_STEPS if is_distilled else _STEPS[found.family]
+    usual_guidance = _DISTILLED_GUIDANCE if is_distilled else _GUIDANCE[found.family]
     return Checkpoint(
         name=name or path.stem,
         path=path,
@@ -103,12 +112,13 @@ def describe(
         task=found.task,
         size_px=size_px or found.size_px,
         size_multiple_px=found.size_multiple_px,
-        steps=steps or _STEPS[found.family],
-        guidance_scale=_GUIDANCE[found.family] if guidance_scale is None else guidance_scale,
-        sampler=sampler or _SAMPLER,
+        steps=steps or usual_steps,
+        guidance_scale=usual_guidance if guidance_scale is None else guidance_scale,
+        sampler=sampler or (_DISTILLED_SAMPLER if is_distilled else _SAMPLER),
         strength=_STRENGTH if strength is None else strength,
         fingerprint=fingerprint(found.configs, found.weights),
         num_bytes=sum(file.stat().st_size for file in found.weights),
+        is_guidance_embedded=is_distilled,
     )
 
 
@@ -142,6 +152,7 @@ def _read_folder(path: Path) -> _Found:
         factor,
         (*(path / part / "config.json" for part in parts), *_scheduler_config(path)),
         tuple(file for part in parts for file in _weights(path / part)),
+        is_guidance_embedded=unet.get("time_cond_proj_dim") is not None,
     )
 
 

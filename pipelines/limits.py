@@ -84,13 +84,15 @@ def check(request: Request, checkpoint: Checkpoint) -> None:
     _check_pictures(filled, checkpoint)
 
 
-def rows_of(request: Request, checkpoint: Checkpoint | None = None) -> int:
-    """Rows of the forward pass: one, or two with guidance. Without a checkpoint: if filled."""
+def rows_of(request: Request, checkpoint: Checkpoint) -> int:
+    """Rows of the forward pass that the request takes."""
     scale = request.guidance_scale
-    if scale is None:
-        assert checkpoint is not None, "a request that is not filled needs its checkpoint"
-        scale = checkpoint.guidance_scale
-    return 2 if scale > 1 else 1
+    return num_rows(checkpoint.guidance_scale if scale is None else scale, checkpoint)
+
+
+def num_rows(guidance_scale: float, checkpoint: Checkpoint) -> int:
+    """One, or two with guidance; one too where the denoiser takes the scale itself."""
+    return 2 if guidance_scale > 1 and not checkpoint.is_guidance_embedded else 1
 
 
 def ticks_of(request: Request, checkpoint: Checkpoint | None = None) -> int:
@@ -98,12 +100,17 @@ def ticks_of(request: Request, checkpoint: Checkpoint | None = None) -> int:
     filled = request if checkpoint is None else fill(request, checkpoint)
     assert filled.steps is not None
     assert filled.sampler is not None
-    steps = filled.steps
-    if filled.init_image is not None and filled.strength is not None:
-        steps = max(1, min(int(steps * filled.strength), steps))
-    if filled.sampler in _TWO_CALLS_A_STEP:
+    return num_ticks(
+        filled.sampler, filled.steps, 1.0 if filled.init_image is None else filled.strength or 1.0
+    )
+
+
+def num_ticks(sampler: str, steps: int, strength: float = 1.0) -> int:
+    """Forward passes of so many steps, of which painting over a picture takes only a share."""
+    steps = max(1, min(int(steps * strength), steps))
+    if sampler in _TWO_CALLS_A_STEP:
         return max(1, 2 * steps - 1)
-    return steps + 1 if filled.sampler == "plms" else steps
+    return steps + 1 if sampler == "plms" else steps
 
 
 def _strength(request: Request, checkpoint: Checkpoint) -> float | None:
@@ -161,7 +168,7 @@ def _check_numbers(request: Request) -> None:
         raise InvalidRequestError("Eta goes from 0 to 1.")
     if not 0 <= request.clip_skip <= 4:
         raise InvalidRequestError("Clip skip goes from 0 to 4.")
-    if any(not -4 <= lora.weight <= 4 for lora in request.loras):
+    if any(lora.weight is not None and not -4 <= lora.weight <= 4 for lora in request.loras):
         raise InvalidRequestError("An adapter's weight goes from -4 to 4.")
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .request import Lora
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _TOKEN: Final = re.compile(
     r"""
@@ -63,13 +60,10 @@ def parse_weights(text: str) -> list[tuple[str, float]]:
     return _merge(parts) or [("", 1.0)]
 
 
-def take_loras(text: str, usual: Mapping[str, float]) -> tuple[str, tuple[Lora, ...]]:
-    """The text without its `<lora:name:0.8>`, and the adapters that it asked for, in order.
-
-    One without a weight has its usual one.
-    """
+def take_loras(text: str) -> tuple[str, tuple[Lora, ...]]:
+    """The text without its `<lora:name:0.8>`, and the adapters that it asked for, in order."""
     found = tuple(
-        Lora(name.strip(), float(weight) if weight else usual.get(name.strip(), 1.0))
+        Lora(name.strip(), float(weight) if weight else None)
         for name, weight in _LORA.findall(text)
     )
     return (" ".join(_LORA.sub(" ", text).split()) if found else text), found

@@ -14,7 +14,14 @@ class Lora:
     """An adapter by its configured name, and how strongly it is applied."""
 
     name: str
-    weight: float = 1.0
+    weight: float | None = None
+    """None: the adapter's own, as the owner configured it."""
+
+    @property
+    def tag(self) -> str:
+        """As people type it: `<lora:ink:0.8>`."""
+        weight = "" if self.weight is None else f":{self.weight:g}"
+        return f"<lora:{self.name}{weight}>"
 
 
 @dataclass(frozen=True, slots=True)

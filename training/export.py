@@ -17,10 +17,14 @@ PARTS = ("model_index.json", "scheduler", "text_encoder", "tokenizer", "unet", "
 
 
 def forget_origin(config: Path) -> None:
-    """Drop the folder a part was loaded from, which means nothing on another machine."""
+    """Drop the folder a part was loaded from; whoever names no precision gets float32."""
     values = json.loads(config.read_text(encoding="utf-8"))
     dropped = [values.pop(key) for key in ORIGIN if key in values]
-    if dropped:
+    # transformers would load halves as halves, beside diffusers' float32 denoiser.
+    is_half = values.get("dtype") == "float16"
+    if is_half:
+        values["dtype"] = "float32"
+    if dropped or is_half:
         config.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...pipelines.checkpoint import Checkpoint
+    from ...pipelines.request import Lora
     from ...storage.records import Job
     from ..ask import Ask
 
@@ -55,7 +56,7 @@ def differing(ask: Ask, defaults: Defaults) -> list[str]:
         said.append(f"model {escape(ask.model)}")
     if ask.style:
         said.append(f"style {escape(ask.style)}")
-    said += [f"adapter {escape(lora.name)} {lora.weight:g}" for lora in ask.loras]
+    said += [f"adapter {escape(lora.name)}{_weight(lora)}" for lora in ask.loras]
     if ask.width and ask.height and (not usual or {ask.width, ask.height} != {usual.size_px}):
         said.append(f"{ask.width}×{ask.height}")
     if ask.steps is not None and (not usual or ask.steps != usual.steps):
@@ -170,7 +171,11 @@ def parameters(ask: Ask, seed: int, width: int, height: int) -> str:
         f"sampler: {ask.sampler}",
         f"model: {ask.model}",
         f"style: {ask.style}" if ask.style else "",
-        *(f"adapter: {lora.name} {lora.weight:g}" for lora in ask.loras),
+        *(f"adapter: {lora.name}{_weight(lora)}" for lora in ask.loras),
         f"strength: {ask.strength:g}" if ask.init_image and ask.strength is not None else "",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _weight(lora: Lora) -> str:
+    return "" if lora.weight is None else f" {lora.weight:g}"

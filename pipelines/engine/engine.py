@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from ..checkpoint import Adapter, Checkpoint
     from ..families.family import Model
-    from ..request import Request
+    from ..request import Lora, Request
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class Engine:
             filled = replace(filled, seed=random.SystemRandom().getrandbits(32))
         assert filled.width is not None
         assert filled.height is not None
-        rows = rows_of(filled)
+        rows = rows_of(filled, checkpoint)
         cost = rows * filled.width * filled.height / checkpoint.size_px**2
         live = Live(self._next_id, filled, rows, cost, time.perf_counter())
         self._next_id += 1
@@ -146,8 +146,8 @@ class Engine:
 
     def _resolve_loras(self, request: Request, checkpoint: Checkpoint) -> Request:
         """Adapters named in the prompt are asked for like the others; each must be known here."""
-        usual = {adapter.name: adapter.weight for adapter in self._adapters.values()}
-        prompt, named = take_loras(request.prompt, usual)
+        prompt, named = take_loras(request.prompt)
+        loras: list[Lora] = []
         for lora in (*request.loras, *named):
             adapter = self._adapters.get(lora.name)
             if adapter is None:
@@ -156,7 +156,8 @@ class Engine:
                 raise InvalidRequestError(
                     f"The adapter {lora.name!r} was not made for the model {checkpoint.name}."
                 )
-        return replace(request, prompt=prompt, loras=(*request.loras, *named))
+            loras.append(replace(lora, weight=adapter.weight) if lora.weight is None else lora)
+        return replace(request, prompt=prompt, loras=tuple(loras))
 
     def cancel(self, request_id: int) -> bool:
         """Its rows are free before the next tick. False if it is not (or no longer) here."""

@@ -63,7 +63,9 @@ class Entrance:
         for guest in guests:
             try:
                 begin = _begin(guest, model, texts, posteriors)
-                guest.live.slot = self._lane_of(guest.key, model).take(begin)
+                scale = guest.live.request.guidance_scale
+                assert scale is not None
+                guest.live.slot = self._lane_of(guest.key, model).take(begin, scale)
             except Exception as error:
                 self._fail(guest.live, error)
                 continue

@@ -71,7 +71,7 @@ class Lane:
     def num_live(self) -> int:
         return max(0, self.capacity - 1) - len(self._free)
 
-    def take(self, begin: Beginning) -> int:
+    def take(self, begin: Beginning, guidance_scale: float) -> int:
         """A slot with that beginning in it."""
         if not self._free:
             self._grow(begin.conditional.context)
@@ -89,6 +89,7 @@ class Lane:
                 conditioning,
                 self.key.width * self.model.codec.factor,
                 self.key.height * self.model.codec.factor,
+                guidance_scale,
             )
             if vector is not None:
                 self.vectors[2 * slot + place] = vector

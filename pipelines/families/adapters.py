@@ -35,9 +35,10 @@ class Adapters:
                 self._load(known[lora.name])
         if wanted:
             self._pipeline.enable_lora()
-            self._pipeline.set_adapters(
-                [lora.name for lora in wanted], [lora.weight for lora in wanted]
-            )
+            weights = [
+                known[lora.name].weight if lora.weight is None else lora.weight for lora in wanted
+            ]
+            self._pipeline.set_adapters([lora.name for lora in wanted], weights)
         else:
             self._pipeline.disable_lora()
         self._active = wanted

@@ -71,7 +71,9 @@ class Model(Protocol):
         """All in one pass; the asks have the same number of chunks."""
         ...
 
-    def vector(self, conditioning: Conditioning, width: int, height: int) -> Tensor | None:
+    def vector(
+        self, conditioning: Conditioning, width: int, height: int, guidance_scale: float
+    ) -> Tensor | None:
         """One row's added conditioning, or None."""
         ...
 

@@ -14,6 +14,7 @@ from .adapters import Adapters
 from .clip import ClipText
 from .codec import Codec
 from .family import Conditioning
+from .guidance import EmbeddedGuidance
 from .opening import open_pipeline, place, scheduler_config
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _WITHOUT = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 class StableDiffusion:
-    """One text encoder, no added conditioning; implements `family.Model`."""
+    """One text encoder; implements `family.Model`."""
 
     def __init__(
         self, checkpoint: Checkpoint, pipeline: Any, device: torch.device, dtype: torch.dtype
@@ -44,6 +45,7 @@ class StableDiffusion:
         self.codec = Codec(pipeline.vae)
         self.scheduler_config = scheduler_config(pipeline)
         self._adapters = Adapters(pipeline)
+        self._guidance = EmbeddedGuidance(pipeline)
 
     @property
     def context_width(self) -> int:
@@ -51,7 +53,7 @@ class StableDiffusion:
 
     @property
     def vector_width(self) -> int:
-        return 0
+        return self._guidance.width
 
     def count_chunks(self, text: str) -> int:
         return self.text.count_chunks(text)
@@ -63,13 +65,16 @@ class StableDiffusion:
         states = self.text.states(texts, layers, is_normed=True)
         return [Conditioning(state.context) for state in states]
 
-    def vector(self, conditioning: Conditioning, width: int, height: int) -> None:
-        return None
+    def vector(
+        self, conditioning: Conditioning, width: int, height: int, guidance_scale: float
+    ) -> Tensor | None:
+        return self._guidance.embed(guidance_scale) if self._guidance.width else None
 
     def forward(
         self, latents: Tensor, timesteps: Tensor, context: Tensor, vectors: Tensor | None
     ) -> Tensor:
-        return self.unet(latents, timesteps, context, return_dict=False)[0]
+        guidance = None if vectors is None else vectors.to(self.dtype)
+        return self.unet(latents, timesteps, context, timestep_cond=guidance, return_dict=False)[0]
 
     def use_adapters(self, loras: Sequence[Lora], known: Mapping[str, Adapter]) -> None:
         self._adapters.use(loras, known)

@@ -21,6 +21,7 @@ from .adapters import Adapters
 from .clip import ClipText
 from .codec import Codec
 from .family import Conditioning
+from .guidance import EmbeddedGuidance
 from .opening import open_pipeline, place, scheduler_config
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class StableDiffusionXL:
         self._zeros_for_absent: bool = pipeline.config.get("force_zeros_for_empty_prompt", True)
         self._pooled_width: int = pipeline.text_encoder_2.config.projection_dim
         self._adapters = Adapters(pipeline)
+        self._guidance = EmbeddedGuidance(pipeline)
 
     @property
     def context_width(self) -> int:
@@ -66,7 +68,7 @@ class StableDiffusionXL:
 
     @property
     def vector_width(self) -> int:
-        return self._pooled_width + _NUM_TIME_IDS
+        return self._pooled_width + _NUM_TIME_IDS + self._guidance.width
 
     def count_chunks(self, text: str) -> int:
         return max(self.first.count_chunks(text), self.second.count_chunks(text))
@@ -90,19 +92,31 @@ class StableDiffusionXL:
             conditionings.append(Conditioning(context, pooled))
         return conditionings
 
-    def vector(self, conditioning: Conditioning, width: int, height: int) -> Tensor:
+    def vector(
+        self, conditioning: Conditioning, width: int, height: int, guidance_scale: float
+    ) -> Tensor:
         pooled = conditioning.pooled
         assert pooled is not None
         sizes = (height, width, 0, 0, height, width)
-        return torch.cat([pooled.float(), torch.tensor(sizes, device=pooled.device)])
+        parts = [pooled.float(), torch.tensor(sizes, device=pooled.device)]
+        if self._guidance.width:
+            parts.append(self._guidance.embed(guidance_scale).to(pooled.device))
+        return torch.cat(parts)
 
     def forward(
         self, latents: Tensor, timesteps: Tensor, context: Tensor, vectors: Tensor | None
     ) -> Tensor:
         assert vectors is not None
-        pooled, sizes = vectors.split((self._pooled_width, _NUM_TIME_IDS), 1)
-        added = {"text_embeds": pooled.to(self.dtype), "time_ids": sizes.to(self.dtype)}
-        return self.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False)[0]
+        widths = (self._pooled_width, _NUM_TIME_IDS, self._guidance.width)
+        pooled, sizes, guidance = vectors.to(self.dtype).split(widths, 1)
+        return self.unet(
+            latents,
+            timesteps,
+            context,
+            timestep_cond=guidance if self._guidance.width else None,
+            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
+            return_dict=False,
+        )[0]
 
     def use_adapters(self, loras: Sequence[Lora], known: Mapping[str, Adapter]) -> None:
         self._adapters.use(loras, known)

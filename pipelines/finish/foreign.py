@@ -55,7 +55,7 @@ _NEGATIVE = "Negative prompt:"
 def webui_text(parameters: Parameters, version: str = "") -> str:
     """The text that the web UI and what reads its files understand."""
     p = parameters
-    prompt = p.prompt + "".join(f" <lora:{lora.name}:{lora.weight:g}>" for lora in p.loras)
+    prompt = p.prompt + "".join(f" {lora.tag}" for lora in p.loras)
     lines = [prompt]
     if p.negative_prompt:
         lines.append(f"{_NEGATIVE} {p.negative_prompt}")
@@ -113,7 +113,7 @@ def from_webui_text(text: str) -> Parameters | None:
         side.append(rest)
     prompt = "\n".join(positive).strip()
     loras = tuple(
-        Lora(name, float(weight) if weight else 1.0) for name, weight in _LORA.findall(prompt)[:32]
+        Lora(name, float(weight) if weight else None) for name, weight in _LORA.findall(prompt)[:32]
     )
     prompt = _LORA.sub("", prompt).strip() if loras else prompt
     if not prompt and not settings:

@@ -146,7 +146,8 @@ def _loras(value: object) -> tuple[Lora, ...]:
     for entry in cast("list[object]", value)[:_MOST_LORAS]:
         if isinstance(entry, dict):
             fields = cast("dict[str, object]", entry)
-            weight = real(fields.get("weight", 1.0), -100, 100)
-            if (name := _text(fields, "name")[:200]) and weight is not None:
+            told = fields.get("weight")
+            weight = real(told, -100, 100)
+            if (name := _text(fields, "name")[:200]) and (told is None or weight is not None):
                 loras.append(Lora(name, weight))
     return tuple(loras)

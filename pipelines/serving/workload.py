@@ -27,7 +27,7 @@ class Load:
 def measure(request: Request, checkpoint: Checkpoint) -> Load:
     """The load of one request, the model's defaults filled in."""
     filled = fill(request, checkpoint)
-    rows = rows_of(filled)
+    rows = rows_of(filled, checkpoint)
     assert filled.width is not None
     assert filled.height is not None
     area = filled.width * filled.height / checkpoint.size_px**2

@@ -14,6 +14,8 @@ def checkpoint(
     size_multiple_px: int = 8,
     steps: int = 20,
     guidance_scale: float = 5.0,
+    sampler: str = "dpmpp_2m",
+    is_guidance_embedded: bool = False,
 ) -> Checkpoint:
     return Checkpoint(
         name=name,
@@ -24,8 +26,9 @@ def checkpoint(
         size_multiple_px=size_multiple_px,
         steps=steps,
         guidance_scale=guidance_scale,
-        sampler="dpmpp_2m",
+        sampler=sampler,
         strength=0.6,
         fingerprint="f" * 16,
         num_bytes=1,
+        is_guidance_embedded=is_guidance_embedded,
     )

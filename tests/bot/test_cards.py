@@ -127,7 +127,7 @@ asks = st.builds(
     height=st.integers(64, 4096),
     model=st.sampled_from(["house", "m" * 50]),
     style=st.sampled_from(["", "s" * 50]),
-    loras=st.lists(st.just(Lora("l" * 50, -1.5)), max_size=8).map(tuple),
+    loras=st.lists(st.sampled_from([Lora("l" * 50, -1.5), Lora("l" * 50)]), max_size=8).map(tuple),
     init_image=st.sampled_from(["", "a" * 64]),
     strength=st.none() | st.floats(0, 1),
     notes=st.lists(st.text(max_size=150), max_size=3).map(tuple),

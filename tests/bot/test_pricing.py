@@ -35,6 +35,19 @@ def test_without_guidance_there_is_one_row_and_half_the_price():
     assert price(Ask("heart", guidance_scale=4.0), turbo) == 2 * CREDIT
 
 
+def test_a_sampler_that_calls_the_model_twice_a_step_costs_what_it_takes():
+    assert price(Ask("heart", sampler="heun"), HOUSE) == CREDIT * 39 // 20
+    assert price(Ask("heart", sampler="kdpm2_a_karras", steps=10), HOUSE) == CREDIT * 19 // 20
+    assert price(Ask("heart"), checkpoint(sampler="heun")) == CREDIT
+    assert price(Ask("heart", sampler="euler"), checkpoint(sampler="heun")) == 513
+
+
+def test_a_model_with_its_guidance_built_in_has_one_row_whatever_the_scale():
+    distilled = checkpoint(is_guidance_embedded=True)
+    assert price(Ask("heart"), distilled) == CREDIT
+    assert price(Ask("heart", guidance_scale=1.0), distilled) == CREDIT
+
+
 def test_painting_over_a_picture_costs_the_share_that_is_painted():
     assert price(Ask("heart", init_image="a" * 64, strength=0.25), HOUSE) == CREDIT // 4
     # Without a word about it, a masked part is painted from nothing, as the engine does it.
@@ -52,6 +65,7 @@ asks = st.builds(
     guidance_scale=st.none() | st.floats(0, 30),
     init_image=st.sampled_from(["", "a" * 64]),
     strength=st.none() | st.floats(0, 1),
+    sampler=st.sampled_from([None, "euler", "heun", "plms"]),
 )
 
 

@@ -159,7 +159,7 @@ def test_permutations_are_the_product(groups: list[list[str]]):
 
 def test_an_adapter_is_taken_out_of_the_prompt():
     assert one("a <lora:ink:0.8> heart <lora:wash>") == Line(
-        "a heart", Flags(), (Lora("ink", 0.8), Lora("wash", 1.0))
+        "a heart", Flags(), (Lora("ink", 0.8), Lora("wash", None))
     )
 
 
@@ -195,7 +195,7 @@ flags = st.builds(
     is_private=st.booleans(),
 )
 loras = st.lists(
-    st.builds(Lora, names, st.integers(-20, 20).map(lambda n: n / 10)), max_size=3
+    st.builds(Lora, names, st.none() | st.integers(-20, 20).map(lambda n: n / 10)), max_size=3
 ).map(tuple)
 
 

@@ -13,6 +13,7 @@ from diffusers import (
     PNDMScheduler,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -128,8 +129,8 @@ def _as_published(folder: Path) -> Path:
     return folder
 
 
-def make_sd1(folder: Path, *, channels: int = 4) -> Path:
-    """Epsilon; with 9 channels the inpainting variant."""
+def make_sd1(folder: Path, *, channels: int = 4, is_distilled: bool = False) -> Path:
+    """Epsilon; with 9 channels the inpainting variant; distilled it takes the guidance itself."""
     torch.manual_seed(1)
     words = tokenizer(folder / "tokenizer")
     pipeline = StableDiffusionPipeline if channels == 4 else StableDiffusionInpaintPipeline
@@ -137,7 +138,7 @@ def make_sd1(folder: Path, *, channels: int = 4) -> Path:
         vae=_vae(),
         text_encoder=_text(32, len(words)).eval(),
         tokenizer=words,
-        unet=_unet(32, channels=channels),
+        unet=_unet(32, channels=channels, time_cond_proj_dim=16 if is_distilled else None),
         scheduler=PNDMScheduler(
             **_BETAS, skip_prk_steps=True, set_alpha_to_one=False, steps_offset=1
         ),
@@ -148,15 +149,16 @@ def make_sd1(folder: Path, *, channels: int = 4) -> Path:
     return _as_published(folder)
 
 
-def make_sd2(folder: Path) -> Path:
-    """v prediction, another padding token."""
+def make_sd2(folder: Path, *, channels: int = 4) -> Path:
+    """v prediction, another padding token; with 9 channels the inpainting variant."""
     torch.manual_seed(2)
     words = tokenizer(folder / "tokenizer", pad="!")
-    StableDiffusionPipeline(
+    pipeline = StableDiffusionPipeline if channels == 4 else StableDiffusionInpaintPipeline
+    pipeline(
         vae=_vae(),
         text_encoder=_text(48, len(words)).eval(),
         tokenizer=words,
-        unet=_unet(48, use_linear_projection=True),
+        unet=_unet(48, channels=channels, use_linear_projection=True),
         scheduler=DDIMScheduler(
             **_BETAS,
             prediction_type="v_prediction",
@@ -171,12 +173,13 @@ def make_sd2(folder: Path) -> Path:
     return folder
 
 
-def make_sdxl(folder: Path) -> Path:
-    """Two encoders, pooled state, sizes."""
+def make_sdxl(folder: Path, *, channels: int = 4, is_distilled: bool = False) -> Path:
+    """Two encoders, pooled state, sizes; variants as of the others."""
     torch.manual_seed(3)
     words = tokenizer(folder / "tokenizer")
     words_2 = tokenizer(folder / "tokenizer_2", pad="!")
-    StableDiffusionXLPipeline(
+    pipeline = StableDiffusionXLPipeline if channels == 4 else StableDiffusionXLInpaintPipeline
+    pipeline(
         vae=_vae(),
         text_encoder=_text(32, len(words)).eval(),
         text_encoder_2=_text(32, len(words_2), projected=True).eval(),
@@ -184,6 +187,8 @@ def make_sdxl(folder: Path) -> Path:
         tokenizer_2=words_2,
         unet=_unet(
             64,
+            channels=channels,
+            time_cond_proj_dim=16 if is_distilled else None,
             addition_embed_type="text_time",
             addition_time_embed_dim=8,
             projection_class_embeddings_input_dim=32 + 6 * 8,

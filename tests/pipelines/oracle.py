@@ -28,7 +28,8 @@ _PIPELINES = {
 
 
 @cache
-def _pipeline(path: Path, mode: str) -> tuple[Any, dict[str, Any]]:
+def open_pipeline(path: Path, mode: str) -> tuple[Any, dict[str, Any]]:
+    """A checkpoint's pipeline for "text", "image" or "mask", and its own scheduler's words."""
     name = _PIPELINES[describe(path).family, mode]
     with warnings.catch_warnings(action="ignore"):
         pipeline = getattr(diffusers, name).from_pretrained(path)
@@ -39,7 +40,7 @@ def _pipeline(path: Path, mode: str) -> tuple[Any, dict[str, Any]]:
 def paint(path: Path, request: Request) -> np.ndarray[Any, Any]:
     """What diffusers paints for a filled request, (height, width, 3) of 0 to 255."""
     mode = "mask" if request.mask_image else "image" if request.init_image else "text"
-    pipeline, config = _pipeline(path, mode)
+    pipeline, config = open_pipeline(path, mode)
     with warnings.catch_warnings(action="ignore"):
         pipeline.scheduler = build_scheduler(request.sampler or "", config)
     extra: dict[str, Any] = {}

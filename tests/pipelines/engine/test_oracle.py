@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
+from limner.bot.settings import HOUSE_MODEL
 from limner.pipelines import SAMPLERS, Engine, Request
 from tests.pipelines import oracle
 
@@ -134,8 +136,9 @@ def test_samplers_with_memory_inside_a_mask(
 
 
 @pytest.mark.parametrize("strength", [0.3, 0.7, 1.0])
+@pytest.mark.parametrize("name", ["inpaint", "sd2-inpaint", "sdxl-inpaint"])
 def test_inside_a_mask_with_nine_channels(
-    strength: float, models: dict[str, Path], engines: Callable[[str], Engine]
+    name: str, strength: float, models: dict[str, Path], engines: Callable[[str], Engine]
 ) -> None:
     requests = [
         Request(
@@ -151,8 +154,98 @@ def test_inside_a_mask_with_nine_channels(
         for sampler in ("dpmpp_2m", "euler_a", "plms")
         for guidance in (1.0, 5.0)
     ]
-    for result in engines("inpaint").run(requests):
-        check(models["inpaint"], result)
+    for result in engines(name).run(requests):
+        check(models[name], result)
+
+
+@pytest.mark.parametrize("name", ["sd2", "sdxl"])
+def test_a_negative_prompt_over_a_wide_picture_and_inside_its_mask(
+    name: str, models: dict[str, Path], engines: Callable[[str], Engine]
+) -> None:
+    over = Request(
+        "a blue dog",
+        negative_prompt="red cat",
+        seed=6,
+        steps=8,
+        guidance_scale=6.0,
+        init_image=oracle.picture(24, 16),
+        strength=0.6,
+    )
+    inside = replace(over, mask_image=oracle.mask(24, 16), seed=7, sampler="euler")
+    for result in engines(name).run([over, inside, replace(inside, strength=1.0)]):
+        assert result.image.size == (24, 16)
+        check(models[name], result)
+
+
+@pytest.mark.parametrize("name", ["lcm", "sdxl-lcm"])
+def test_a_distilled_denoiser_takes_the_guidance_itself_and_one_row(
+    name: str, models: dict[str, Path], engines: Callable[[str], Engine]
+) -> None:
+    engine = engines(name)
+    usual = Request("a blue dog", seed=3)
+    over = Request("a cat", seed=5, steps=6, guidance_scale=2.0, init_image=oracle.picture(16, 16))
+    requests = [
+        usual,
+        replace(usual, guidance_scale=1.0, negative_prompt="red", steps=4),
+        replace(usual, guidance_scale=3.5, steps=8, sampler="dpmpp_2m"),
+        over,
+        replace(over, mask_image=oracle.mask(16, 16)),
+    ]
+    ids = [engine.add(request) for request in requests]
+    while engine.live_rows < len(requests):
+        engine.step()
+    for request_id in ids:
+        engine.cancel(request_id)
+    results = engine.run(requests)
+    assert (results[0].request.sampler, results[0].request.guidance_scale) == ("lcm", 8.0)
+    for result in results:
+        check(models[name], result)
+    first = oracle.paint(models[name], results[0].request)
+    other = oracle.paint(models[name], replace(results[0].request, guidance_scale=2.0))
+    assert (first != other).any(), "the scale matters"
+
+
+@pytest.mark.parametrize("is_tiled", [False, True], ids=["one by one", "in tiles"])
+def test_what_is_decoded_in_parts_for_want_of_memory_is_the_same_picture(
+    is_tiled: bool, models: dict[str, Path]
+) -> None:
+    """A VAE that tiles blends its seams, so only flat parts are exactly the whole's; diffusers'
+    own tiling is the oracle there."""
+    engine = Engine.from_pretrained(models["house"])
+    vae = engine._shelf.get(engine._shelf.default, lambda _: False).codec.vae
+    # The house model's own tile is a whole picture: smaller ones, or there would be one tile.
+    vae.tile_latent_min_size, vae.tile_sample_min_size = 8, 64
+    most = (1, 8 * 8) if is_tiled else (1, 16 * 16)
+
+    def refuse(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        rows, _, height, width = inputs[0].shape
+        if rows > most[0] or height * width > most[1]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    vae.decoder.register_forward_pre_hook(refuse)
+    requests = [Request("a blue dog", seed=seed, steps=3) for seed in (1, 2)]
+    for result in engine.run(requests):
+        if not is_tiled:
+            check(models["house"], result)
+            continue
+        pipeline, _ = oracle.open_pipeline(models["house"], "text")
+        pipeline.vae.tile_latent_min_size, pipeline.vae.tile_sample_min_size = 8, 64
+        pipeline.vae.enable_tiling()
+        try:
+            check(models["house"], result)
+        finally:
+            pipeline.vae.disable_tiling()
+
+
+def test_the_shipped_model_paints_what_diffusers_paints() -> None:
+    """As its card says: `StableDiffusionPipeline.from_pretrained("pipelines/house")`."""
+    engine = Engine.from_pretrained(HOUSE_MODEL)
+    requests = [
+        Request("a red heart", seed=42, steps=10, sampler="ddim"),
+        Request("a blue star", negative_prompt="red", seed=7, steps=8, sampler="dpmpp_2m"),
+    ]
+    for result in engine.run(requests):
+        check(HOUSE_MODEL, result)
 
 
 @pytest.mark.parametrize("name", ["sd1", "sdxl"])

@@ -93,7 +93,7 @@ def test_plain_text_goes_into_text_and_other_scripts_into_international_text() -
 
 def test_a_web_ui_file_is_read() -> None:
     text = (
-        "masterpiece, <lora:ink:0.7> a cat\nNegative prompt: bad\nvery bad\n"
+        "masterpiece, <lora:ink:0.7> a cat <lora:wash>\nNegative prompt: bad\nvery bad\n"
         "Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 5.5, Seed: 1234, Size: 640x448, "
         'Model hash: 6ce0161689, Model: v1-5, Lora hashes: "ink: 12, b: 3", Clip skip: 2, '
         "Denoising strength: 0.4, Version: v1.9.4"
@@ -102,8 +102,8 @@ def test_a_web_ui_file_is_read() -> None:
     assert found == Parameters(
         "masterpiece,  a cat", "bad\nvery bad", seed=1234, steps=28, guidance_scale=5.5,
         sampler="dpmpp_2m_karras", width=640, height=448, strength=0.4, clip_skip=1,
-        loras=(Lora("ink", 0.7),), model="v1-5", model_fingerprint="6ce0161689", task="image",
-        software="v1.9.4",
+        loras=(Lora("ink", 0.7), Lora("wash")), model="v1-5", model_fingerprint="6ce0161689",
+        task="image", software="v1.9.4",
     )  # fmt: skip
 
 
@@ -141,10 +141,10 @@ def test_what_cannot_be_read_says_nothing(png: bytes) -> None:
 def test_absurd_values_are_left_out_and_the_rest_is_kept() -> None:
     text = (
         '{"prompt":"x","seed":-1,"steps":1e9,"guidance_scale":NaN,"width":true,'
-        '"strength":"2","loras":[1,{"name":"a","weight":"inf"},{"name":"b"}]}'
+        '"strength":"2","loras":[1,{"name":"a","weight":"inf"},{"name":"b"},{"name":"c","weight":null}]}'
     )
     found = read_parameters(with_chunks((b"tEXt", b"limner\0" + text.encode())))
-    assert found == Parameters("x", loras=(Lora("b"),), software="")
+    assert found == Parameters("x", loras=(Lora("b"), Lora("c")), software="")
 
 
 @settings(max_examples=150, deadline=500)
