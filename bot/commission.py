@@ -42,19 +42,19 @@ async def commission(
 
     Raises `RefusedError`, before or after the acknowledgement; `notes.answered` tells it.
     """
-    judge(interaction, context, ask)
+    await judge(interaction, context, ask)
     message_id = await acknowledge(interaction, is_private=ask.is_private)
     if prepare is not None:
         ask = await prepare(ask)
     await place(interaction, context, ask, message_id)
 
 
-def judge(interaction: discord.Interaction, context: Context, ask: Ask) -> Ask:
-    """What needs no waiting: the ask itself, and what the bot may do here.
+async def judge(interaction: discord.Interaction, context: Context, ask: Ask) -> Ask:
+    """What needs no long waiting: the ask itself, and what the bot may do here.
 
     Raises `RefusedError`.
     """
-    judged = context.studio.judge(ask, member_of(interaction))
+    judged = await context.studio.judge(ask, member_of(interaction))
     if not ask.is_private:
         _check_place(interaction)
     return judged
@@ -119,7 +119,8 @@ def member_of(interaction: discord.Interaction) -> Member:
         is_admin=bool(interaction.guild_id)
         and (permissions.administrator or permissions.manage_guild),
         channel_id=interaction.channel_id or 0,
-        is_nsfw_channel=_is_nsfw(interaction.channel),
+        is_nsfw_channel=is_age_restricted(interaction.channel),
+        parent_ids=_parents(interaction.channel),
     )
 
 
@@ -136,6 +137,7 @@ def origin_of(interaction: discord.Interaction, message_id: int, *, is_private: 
         message_id=message_id,
         is_private=is_private,
         is_user_install=not interaction.is_guild_integration(),
+        is_age_restricted=is_age_restricted(interaction.channel),
     )
 
 
@@ -180,7 +182,19 @@ def _check_place(interaction: discord.Interaction) -> None:
         )
 
 
-def _is_nsfw(channel: object) -> bool:
+def is_age_restricted(channel: object) -> bool:
+    """A thread is what its channel is; direct messages never are."""
     if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread):
         return channel.is_nsfw()
     return isinstance(channel, discord.StageChannel | discord.ForumChannel) and channel.is_nsfw()
+
+
+def _parents(channel: object) -> tuple[int, ...]:
+    """A thread's channel, and the category above; as far as the bot can know."""
+    found: list[int | None] = []
+    if isinstance(channel, discord.Thread):
+        found.append(channel.parent_id)
+        channel = channel.parent
+    if isinstance(channel, discord.abc.GuildChannel):
+        found.append(channel.category_id)
+    return tuple(each for each in found if each is not None)

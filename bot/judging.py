@@ -1,11 +1,10 @@
-"""What can be judged of an ask without waiting: defaults filled in, or a sentence that refuses.
+"""What is judged of an ask at once: what its server's owner set, then defaults, limits, words.
 
 Quota, queue and pictures need a wait; they are judged by `studio.submit`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -15,12 +14,15 @@ from PIL import Image
 from ..pipelines.errors import InvalidRequestError
 from ..pipelines.limits import SAMPLERS, check
 from .ask import Ask, Kind
+from .censor import Censor
 from .errors import RefusedError
+from .permits import allowed_models, require_model, require_welcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ..pipelines.checkpoint import Checkpoint
+    from .guild_rules import RuleBook, Rules
     from .member import Member
     from .settings import Settings
 
@@ -30,21 +32,34 @@ MAX_SEED = 2**63 - MAX_COUNT
 
 
 class Judge:
-    """Knows the settings and the models; touches nothing else."""
+    """Knows the settings, the models, and every server's rules."""
 
-    def __init__(self, settings: Settings, checkpoints: Mapping[str, Checkpoint]) -> None:
+    def __init__(
+        self, settings: Settings, checkpoints: Mapping[str, Checkpoint], rule_book: RuleBook
+    ) -> None:
         self._settings = settings
         self._checkpoints = checkpoints
-        words = [word.casefold() for word in settings.safety.blocked_words if word.strip()]
-        self._blocked = re.compile(
-            rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)" if words else r"(?!)"
-        )
+        self._rule_book = rule_book
+        self.censor = Censor(settings.safety.blocked_words, rule_book)
 
-    def complete(self, ask: Ask, member: Member) -> Ask:
+    async def judge(self, ask: Ask, member: Member) -> Ask:
         """The ask with the model's defaults filled in, all but the seed.
 
         Raises `RefusedError`.
         """
+        rules = await self._rule_book.of(member.guild_id)
+        require_welcome(member, rules, ban=self._rule_book.ban_of(rules, member.user_id))
+        ask = self._completed(ask, member, rules)
+        texts = (ask.prompt, self.woven(ask).prompt)
+        await self.censor.require_clean(texts, member.guild_id, rules)
+        return ask
+
+    async def models_for(self, member: Member) -> list[str]:
+        """Those that they may use where they are. Raises `RefusedError`."""
+        rules = await self._rule_book.of(member.guild_id)
+        return allowed_models(member, rules, self._checkpoints)
+
+    def _completed(self, ask: Ask, member: Member, rules: Rules) -> Ask:
         limits = self._settings.limits
         if not ask.prompt.strip() and not (ask.init_image and ask.kind is not Kind.IMAGINE):
             raise RefusedError("Say what to paint: the prompt is empty.")
@@ -54,8 +69,6 @@ class Judge:
                     f"That is {len(text):,} characters; a prompt may have"
                     f" {limits.prompt_length:,}. Shorten it."
                 )
-        if self._blocked.search(ask.prompt.casefold()):
-            raise RefusedError("That prompt has a word that is not painted here.")
         if not 1 <= ask.count <= MAX_COUNT:
             raise RefusedError(f"Ask for 1 to {MAX_COUNT} pictures at once.")
         if ask.seed is not None and not 0 <= ask.seed < MAX_SEED:
@@ -64,10 +77,13 @@ class Judge:
             self._known("style", ask.style, self._settings.styles)
         for lora in ask.loras:
             self._known("LoRA", lora.name, self._settings.loras)
-        model = ask.model or next(iter(self._checkpoints), "")
-        if not model:
+        if not self._checkpoints:
             raise RefusedError("No model can be loaded at the moment; the owner can see why.")
+        allowed = allowed_models(member, rules, self._checkpoints)
+        # Where a server keeps models to some channels, each channel has a default of its own.
+        model = ask.model or next(iter(allowed), next(iter(self._checkpoints)))
         self._known("model", model, self._checkpoints)
+        require_model(member, rules, model, self._checkpoints)
         checkpoint = self._checkpoints[model]
         if ask.sampler is not None:
             self._known("sampler", ask.sampler, SAMPLERS)

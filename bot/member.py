@@ -15,6 +15,13 @@ class Member:
     is_admin: bool = False
     channel_id: int = 0
     is_nsfw_channel: bool = False
+    parent_ids: tuple[int, ...] = ()
+    """Of a thread, its channel; and the category that the channel is in."""
+
+    @property
+    def channel_ids(self) -> tuple[int, ...]:
+        """Every place that a rule about channels may name."""
+        return (self.channel_id, *self.parent_ids)
 
     @property
     def tenant(self) -> str:

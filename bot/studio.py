@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipelines.serving.updates import Began, Broke, Done, Moved, Painted, Update, Withdrawn
+from ..pipelines.serving.updates import (
+    Began,
+    Blocked,
+    Broke,
+    Done,
+    Moved,
+    Painted,
+    Update,
+    Withdrawn,
+)
 from .accepting import Accepting
 from .endings import Endings
 from .errands import Errands
 from .forgetting import Forgetting
+from .guild_rules import RuleBook
 from .herald import Herald, Teller
 from .judging import Judge
 from .member import Member
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
     from ..storage.records import Job, Origin
     from ..storage.storage import Storage
     from .ask import Ask
+    from .censor import Censor
     from .settings import Settings
 
 __all__ = ["Member", "Studio", "Teller"]
@@ -57,7 +68,8 @@ class Studio:
         self.broken_models = broken_models
         """Configured names that can't be loaded, and one sentence why."""
         self.metrics = Metrics()
-        self._judge = Judge(settings, checkpoints)
+        self.rules = RuleBook(storage)
+        self._judge = Judge(settings, checkpoints, self.rules)
         self._errands = errands = Errands()
         self._herald = herald = Herald(storage)
         self._runs = runs = Runs(pool, self._judge, herald)
@@ -68,12 +80,20 @@ class Studio:
 
     # Asking
 
-    def judge(self, ask: Ask, member: Member) -> Ask:
-        """The ask with its defaults filled in. Pure, no waiting.
+    async def judge(self, ask: Ask, member: Member) -> Ask:
+        """The ask with its defaults filled in; quick, for the server's rules are in memory.
 
         Raises `RefusedError` with the one sentence that says what to change.
         """
-        return self._judge.complete(ask, member)
+        return await self._judge.judge(ask, member)
+
+    async def models_for(self, member: Member) -> list[str]:
+        """What they may paint with where they are. Raises `RefusedError`."""
+        return await self._judge.models_for(member)
+
+    @property
+    def censor(self) -> Censor:
+        return self._judge.censor
 
     def price(self, ask: Ask) -> int:
         """Milli-credits of a judged ask."""
@@ -89,7 +109,7 @@ class Studio:
         Raises `RefusedError`; then nothing was spent and nothing is kept.
         """
         self._accepting.require_open()
-        return await self._accepting.submit(self.judge(ask, member), origin, member)
+        return await self._accepting.submit(await self.judge(ask, member), origin, member)
 
     def require_room(self, member: Member) -> None:
         """Raises `RefusedError` if the queue would refuse whatever this member asks for now."""
@@ -109,7 +129,10 @@ class Studio:
         The one operation behind every way to ask for it. Raises `RefusedError` while it is under
         way already, `StorageError`; then it can be asked for again.
         """
-        return await self._forgetting.forget(user_id)
+        try:
+            return await self._forgetting.forget(user_id)
+        finally:
+            self.rules.forget()
 
     # Telling
 
@@ -133,6 +156,8 @@ class Studio:
         match update:
             case Painted():
                 run.painted[update.index] = update
+            case Blocked():
+                run.blocked[update.index] = update
             case Moved():
                 run.share = update.step / update.steps
             case Began():

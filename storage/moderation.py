@@ -83,6 +83,10 @@ class Moderation:
         row = await self._database.one(_SQL["ban_of"], names)
         return None if row is None else _ban(row)
 
+    def ids_of(self, user_id: int) -> tuple[int, int]:
+        """The ids under which `bans` may list a user: their own, and what outlives their data."""
+        return user_id, self._pseudonyms.of(user_id)
+
     async def bans(self, guild_id: int) -> list[Ban]:
         """Those that hold now, the newest first."""
         rows = await self._database.all(_SQL["bans"], {"guild_id": guild_id, "now": self._clock()})

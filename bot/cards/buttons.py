@@ -66,7 +66,7 @@ class Again(
         message_id = await acknowledge(interaction, is_private=self._is_private)
         ask = ask_of(await job_of(interaction, context, self._job_id))
         ask = replace(ask, seed=None, is_private=self._is_private)
-        judge(interaction, context, ask)
+        await judge(interaction, context, ask)
         await place(interaction, context, ask, message_id)
 
 

@@ -95,7 +95,7 @@ class Confirm(
         assert message is not None
         asks = asks_of(_text_in(message), self._init_image, context.studio.checkpoints)
         for ask in asks:
-            judge(interaction, context, ask)
+            await judge(interaction, context, ask)
         if not context.delivery.claim(message.id):
             raise RefusedError("These are under way already.")
         num_taken = 0

@@ -139,7 +139,7 @@ class MaskButton(
         try:
             shape = await asyncio.to_thread(self._touch.apply, mask)
             ask = await lay_part(context.studio, draft.ask, picture, shape)
-            judge(interaction, context, ask)
+            await judge(interaction, context, ask)
             _, refusal = await place_many(interaction, context, [ask])
             if refusal is not None:
                 raise refusal
@@ -186,7 +186,7 @@ async def show(
     except RefusedError as error:
         refusal = str(error)
     file = await asyncio.to_thread(_pictured, picture, shape)
-    price = context.studio.price(judge(interaction, context, ask))
+    price = context.studio.price(await judge(interaction, context, ask))
     view = preview(draft, sha256, touch, masks.coverage(shape), price, refusal)
     await interaction.edit_original_response(
         view=view,

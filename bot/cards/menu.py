@@ -139,7 +139,7 @@ class PictureMenu(
             strength = strength_of(context.studio, ground.base, amount)
             ask = await vary(context.studio, ground.base, ground.image, strength, picture.id)
         ask = replace(ask, is_private=self._is_private)
-        judge(interaction, context, ask)
+        await judge(interaction, context, ask)
         _, refusal = await place_many(interaction, context, [ask])
         if refusal is not None:
             raise refusal

@@ -14,7 +14,7 @@ from ...pipelines.limits import SAMPLERS
 from ..ask import Ask
 from ..cards import remix
 from ..cards.confirm import MAX_TEXT, asks_of, question
-from ..commission import acknowledge, commission, judge
+from ..commission import acknowledge, commission, judge, member_of
 from ..composing import compose, merge
 from ..context import Context
 from ..errors import RefusedError
@@ -139,7 +139,7 @@ class Imagine(commands.Cog):
     ) -> None:
         """Several prompts are painted only after their number and price were seen."""
         for ask in asks:
-            judge(interaction, context, ask)
+            await judge(interaction, context, ask)
         text = _retyped(prompt, chosen)
         if len(escape(text)) > MAX_TEXT:
             raise RefusedError(
@@ -150,7 +150,8 @@ class Imagine(commands.Cog):
             over = await self._over(interaction, asks[0], image)
             text = _retyped(prompt, replace(chosen, width=over.width, height=over.height))
             asks = asks_of(text, over.init_image, self._studio.checkpoints)
-        price = sum(self._studio.price(judge(interaction, context, ask)) for ask in asks)
+        judged = [await judge(interaction, context, ask) for ask in asks]
+        price = sum(map(self._studio.price, judged))
         await interaction.edit_original_response(
             view=question(text, asks, price), allowed_mentions=NO_MENTIONS
         )
@@ -169,7 +170,7 @@ class Imagine(commands.Cog):
     async def _models(
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
-        return _matching(current, self._studio.checkpoints)
+        return _matching(current, await self._studio.models_for(member_of(interaction)))
 
     @imagine.autocomplete("style")
     async def _styles(

@@ -263,7 +263,7 @@ class Inpaint(commands.Cog):
             )
             return replace(ask, kind=Kind.INPAINT, is_private=flags.is_private)
 
-        judge(
+        await judge(
             interaction, context, replace(asked(Ask("")), init_image=PROMISED, mask_image=PROMISED)
         )
         await acknowledge(interaction, is_private=True)
