@@ -14,6 +14,7 @@ from ..storage.errors import QuotaRefusedError, StorageError
 from ..storage.records import NewJob
 from . import refusals
 from .errors import RefusedError
+from .exposure import shows_unsafe
 from .inputs import read_inputs
 from .pricing import price
 
@@ -98,11 +99,12 @@ class Accepting:
 
     async def _accept(self, new: NewJob, ask: Ask, member: Member) -> Job:
         with self._forgetting.held_off(member.user_id):
-            init_image, mask_image = await read_inputs(self._storage, ask)
+            inputs = await read_inputs(self._storage, ask)
+            is_shown = await shows_unsafe(self._storage, new.origin)
             job = await self._write_down(new, member)
             level = logging.INFO if self._settings.logging.prompts else logging.DEBUG
             log.log(level, "prompt: %s", ask.prompt, extra={"job": job.id})
-            self._runs.start(job, ask, init_image, mask_image)
+            self._runs.start(job, ask, inputs, shows_unsafe=is_shown)
             return job
 
     async def _write_down(self, new: NewJob, member: Member) -> Job:

@@ -17,6 +17,7 @@ import discord
 
 from ..pipelines.serving.updates import (
     Began,
+    Blocked,
     Broke,
     Done,
     Moved,
@@ -162,7 +163,7 @@ class Delivery:
                 )
             case Previewed():
                 stage = replace(stage, preview=update.image)
-            case Painted():
+            case Painted() | Blocked():
                 return
             case Done() | Broke() | Withdrawn():
                 telling.over.set()

@@ -22,6 +22,9 @@ from ..storage.errors import (
     StorageError,
 )
 from ..storage.records import NewPicture
+from .blocking import block, blocks_of, sentence, settled, sorted_out
+from .exposure import shows_unsafe
+from .inputs import ground_of
 from .repaint import paste_back_png
 
 if TYPE_CHECKING:
@@ -70,9 +73,11 @@ class Endings:
                         await self._store(run)
                     case Broke():
                         log.warning("%s", end.sentence, extra={"job": job_id})
-                        await jobs.fail(job_id, end.sentence)
+                        await self._fail(run, end)
                     case Withdrawn():
-                        await jobs.cancel(job_id, settle=await self._used(run))
+                        await jobs.cancel(
+                            job_id, settle=await self._used(run), blocks=blocks_of(run)
+                        )
         except IllegalTransitionError as error:
             log.warning("%s", error, extra={"job": job_id})
         except NoSuchJobError:
@@ -91,17 +96,41 @@ class Endings:
         await self._herald.tell(await jobs.get(job_id))
 
     async def _store(self, run: Run) -> None:
+        job, jobs = run.job, self._storage.jobs
+        shown = await shows_unsafe(self._storage, job.new.origin)
+        kept, blocks = sorted_out(run, shows_unsafe=shown)
+        assert len(kept) + len(blocks) == run.ask.count, "a picture was not told"
+        settle = await self._settled(run, len(kept)) if blocks else None
+        if not kept:
+            log.warning("blocked: %s", blocks, extra={"job": job.id})
+            said = sentence(blocks, is_charged=bool(settle))
+            await jobs.fail(job.id, said, settle=settle or 0, blocks=blocks)
+            return
         try:
-            pictures = [
-                await self._picture(run, run.painted[index]) for index in range(run.ask.count)
-            ]
+            pictures = [await self._picture(run, painted) for painted in kept]
         except (NoSuchPictureError, OSError, ValueError) as error:
             log.warning("a painting can't be put into its picture", exc_info=error)
-            await self._storage.jobs.fail(
-                run.job.id, "The picture that this was painted into is gone; send it again."
-            )
+            gone = "The picture that this was painted into is gone; send it again."
+            await jobs.fail(job.id, gone, blocks=blocks)
             return
-        await self._storage.jobs.store(run.job.id, pictures)
+        await jobs.store(job.id, pictures, settle=settle, blocks=blocks)
+
+    async def _fail(self, run: Run, end: Broke) -> None:
+        blocks = blocks_of(run)
+        if end.verdict is not None:
+            blocks.append(block(ground_of(run.ask), end.verdict))
+        await self._storage.jobs.fail(
+            run.job.id, end.sentence, blocks=blocks, drops_inputs=end.verdict is not None
+        )
+
+    async def _settled(self, run: Run, num_kept: int) -> int:
+        """Milli-credits where some pictures were blocked."""
+        new = run.job.new
+        settles_blocked = False
+        if new.origin.guild_id:
+            rules = await self._storage.guilds.settings(new.origin.guild_id)
+            settles_blocked = rules.settles_blocked
+        return settled(new.cost, run.ask.count, num_kept, settles_blocked=settles_blocked)
 
     async def _used(self, run: Run) -> int:
         """Milli-credits that a cancelled job keeps, if its server's owner wants it so."""
@@ -124,6 +153,7 @@ class Endings:
             width=width,
             height=height,
             parameters_json=painted.parameters_json,
+            is_unsafe=painted.verdict is not None and painted.verdict.is_unsafe,
         )
 
 

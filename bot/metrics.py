@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ..pipelines.serving.state import WorkerStatus
-from ..pipelines.serving.updates import Began, Broke, Done, Withdrawn
+from ..pipelines.serving.updates import Began, Blocked, Broke, Done, Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -61,6 +61,11 @@ class Metrics:
         self._cancelled = Counter(
             "limner_jobs_cancelled", "Jobs withdrawn by whoever may.", registry=self.registry
         )
+        self._blocked = Counter(
+            "limner_pictures_blocked",
+            "Pictures that the safety checker did not hand out.",
+            registry=self.registry,
+        )
         self._began_at: dict[str, float] = {}
         """Of the jobs that are being painted."""
 
@@ -78,6 +83,8 @@ class Metrics:
             case Done(key=key):
                 if (began_at := self._began_at.pop(key, None)) is not None:
                     self._paintings.observe(now - began_at)
+            case Blocked():
+                self._blocked.inc()
             case Broke(key=key):
                 self._began_at.pop(key, None)
             case Withdrawn(key=key):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..pipelines import checkpoint as checkpoints
 from ..pipelines.checkpoint import Adapter
 from ..pipelines.errors import ModelError
+from ..pipelines.safety.checker import Safety
 from ..pipelines.serving.config import Limits, PoolConfig
 from ..pipelines.serving.pool import WorkerPool
 from ..storage.quotas import Allowance, Period, Rule, Window
@@ -118,7 +119,14 @@ def pool_config(settings: Settings, models: dict[str, Checkpoint]) -> PoolConfig
         max_rows=engine.max_rows,
         threads=engine.threads or None,
         weights_bytes=int(engine.memory_gib * 2**30) or None,
+        safety=safety_of(settings),
     )
+
+
+def safety_of(settings: Settings) -> Safety | None:
+    """Who judges pictures; None: nobody."""
+    safety = settings.safety
+    return None if safety.checker == "none" else Safety(safety.checker, safety.threshold)
 
 
 def _retention(settings: Settings) -> Retention:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..storage.errors import StorageError
 from .ask import Ask
 from .errors import RefusedError
+from .exposure import shows_unsafe
 from .inputs import read_inputs
 
 if TYPE_CHECKING:
@@ -58,13 +59,14 @@ class Recovery:
             ask = Ask.from_json(job.new.request_json)
             if ask.model not in self._checkpoints:
                 raise RefusedError(f"The model {ask.model!r} is not configured any more.")
-            init_image, mask_image = await read_inputs(self._storage, ask)
+            inputs = await read_inputs(self._storage, ask)
+            is_shown = await shows_unsafe(self._storage, job.new.origin)
         except (RefusedError, StorageError) as error:
             log.warning("job %d can't go on: %s", job.id, error)
             await self._storage.jobs.fail(job.id, str(error))
             self._tell_soon(await self._storage.jobs.get(job.id))
             return
-        self._runs.start(job, ask, init_image, mask_image, is_recovered=True)
+        self._runs.start(job, ask, inputs, shows_unsafe=is_shown, is_recovered=True)
 
     def _tell_soon(self, job: Job) -> None:
         self._errands.run(f"tell job {job.id}", self._herald.tell(job))

@@ -19,13 +19,12 @@ from .member import group_of
 from .pricing import CREDIT
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ..pipelines.serving.pool import WorkerPool
-    from ..pipelines.serving.updates import Painted
+    from ..pipelines.serving.updates import Blocked, Painted
     from ..storage.records import Job
     from .ask import Ask
     from .herald import Herald
+    from .inputs import Inputs
     from .judging import Judge
     from .member import Member
 
@@ -39,6 +38,8 @@ class Run:
     job: Job
     ask: Ask
     painted: dict[int, Painted] = field(default_factory=dict[int, "Painted"])
+    blocked: dict[int, Blocked] = field(default_factory=dict[int, "Blocked"])
+    """Found unsafe, and still in the worker."""
     share: float = 0.0
     """Of its steps that are done."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -82,16 +83,16 @@ class Runs:
         self,
         job: Job,
         ask: Ask,
-        init_image: Image.Image | None,
-        mask_image: Image.Image | None,
+        inputs: Inputs,
         *,
+        shows_unsafe: bool,
         is_recovered: bool = False,
     ) -> None:
         """Queues a job that is in the database."""
         origin = job.new.origin
         tenant = str(origin.user_id)
         requests = self._judge.woven(ask).requests(
-            tenant=tenant, init_image=init_image, mask_image=mask_image
+            tenant=tenant, init_image=inputs.init_image, mask_image=inputs.mask_image
         )
         ticket = Ticket(
             key=str(job.id),
@@ -99,6 +100,9 @@ class Runs:
             tenant=tenant,
             group=group_of(origin.guild_id, origin.user_id),
             cost=job.new.cost / CREDIT,
+            # What may be shown there may be started from.
+            ground=None if shows_unsafe else inputs.ground,
+            shows_unsafe=shows_unsafe,
         )
         self._runs[job.id] = Run(job, ask)
         self.painting.came(origin.user_id)

@@ -108,7 +108,14 @@ class StorageSettings(_Section):
 
 
 class SafetySettings(_Section):
+    checker: str = Field(default="opennsfw", min_length=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
     blocked_words: tuple[str, ...] = ()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the checker is named by the path of its folder."""
+        return self.checker not in ("opennsfw", "none")
 
 
 class LoggingSettings(_Section):
@@ -224,6 +231,9 @@ def _anchored(settings: Settings, base: Path) -> Settings:
         for name, lora in settings.loras.items()
     }
     storage = settings.storage.model_copy(update={"folder": at(settings.storage.folder)})
+    safety = settings.safety
+    if safety.is_folder:
+        safety = safety.model_copy(update={"checker": str(at(Path(safety.checker)))})
     token_file = settings.discord.token_file
     discord = settings.discord
     if token_file == Path() or token_file is None:
@@ -231,7 +241,13 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     else:
         discord = discord.model_copy(update={"token_file": at(token_file)})
     return settings.model_copy(
-        update={"models": models, "loras": loras, "storage": storage, "discord": discord}
+        update={
+            "models": models,
+            "loras": loras,
+            "storage": storage,
+            "safety": safety,
+            "discord": discord,
+        }
     )
 
 
