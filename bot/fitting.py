@@ -21,6 +21,8 @@ from ..pipelines.finish.png import exif_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+SPOILER = "SPOILER_"
+"""Before a file's name: what Discord's clients hide."""
 DEFAULT_BYTES = 10 * 1024 * 1024
 """What every server takes; boosted ones take more."""
 DIRECT_MESSAGE_BYTES = DEFAULT_BYTES
@@ -40,11 +42,18 @@ class Named:
 
     name: str
     data: bytes = field(repr=False)
-    is_spoiler: bool = False
 
     def __post_init__(self) -> None:
         # Discord changes other names, and then `attachment://` finds no file.
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,100}", self.name)
+
+    @property
+    def is_spoiler(self) -> bool:
+        """Hidden until somebody wants to see it; a file alone says so by its name."""
+        return self.name.startswith(SPOILER)
+
+    def veiled(self) -> Named:
+        return self if self.is_spoiler else Named(SPOILER + self.name, self.data)
 
     def file(self) -> discord.File:
         """A new one for each attempt: sending uses it up."""
@@ -76,7 +85,7 @@ def _reencoded(picture: Named, limit_bytes: int) -> Named:
     attempt = picture
     is_near = limit_bytes > _LOSSLESS_SHARE * len(picture.data)
     for suffix, data in _attempts(image, exif, is_near=is_near):
-        attempt = Named(f"{stem}.{suffix}", data, picture.is_spoiler)
+        attempt = Named(f"{stem}.{suffix}", data)
         if len(data) <= limit_bytes:
             break
     return attempt

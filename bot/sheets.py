@@ -9,11 +9,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..storage.errors import NoSuchJobError, NoSuchPictureError
+from ..storage.ledger import EntryKind
 from ..storage.records import JobStatus
 from .ask import Ask
 from .cards import layout
 from .cards.layout import Shown
 from .cards.text import Defaults
+from .exposure import are_veiled
 from .fitting import Named, fit
 
 if TYPE_CHECKING:
@@ -47,16 +49,19 @@ class Sheets:
             return layout.cancelled(job, ask, defaults)
         if job.status is JobStatus.FAILED:
             return layout.failed(job, ask, defaults)
+        storage = self._studio.storage
+        veils = await are_veiled(storage, job.new.origin)
         files: list[Named] = []
         shown: list[Picture] = []
         for picture in pictures:
             try:
-                png = await self._studio.storage.images.read(picture.sha256)
+                png = await storage.images.read(picture.sha256)
             except NoSuchPictureError:
                 log.exception("picture %d of job %d is missing", picture.id, job.id)
                 continue
             shown.append(picture)
-            files.append(Named(f"limner-{job.id}-{picture.index + 1}-seed{picture.seed}.png", png))
+            file = Named(f"limner-{job.id}-{picture.index + 1}-seed{picture.seed}.png", png)
+            files.append(file.veiled() if picture.is_unsafe and veils else file)
         fitted = await fit(files, limit_bytes)
         return layout.done(
             job,
@@ -65,7 +70,14 @@ class Sheets:
             [Shown(picture, file) for picture, file in zip(shown, fitted, strict=True)],
             self._actions,
             parent_url=await self._parent_url(job),
+            cost=await self._settled(job) if len(pictures) < job.new.num_pictures else None,
+            num_blocked=job.new.num_pictures - len(pictures),
         )
+
+    async def _settled(self, job: Job) -> int:
+        """Milli-credits that it cost in the end."""
+        entries = await self._studio.storage.ledger.of_job(job.id)
+        return sum(entry.amount for entry in entries if entry.kind is EntryKind.SETTLE)
 
     async def _parent_url(self, job: Job) -> str:
         """Where the picture stands that this one came from; empty where there is none."""

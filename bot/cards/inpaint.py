@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
+from ...storage.errors import NoSuchPictureError
 from .. import masks
 from ..commission import judge, place_many
 from ..context import context_of
 from ..drafts import Touch, load_draft
 from ..errors import RefusedError
+from ..fitting import Named
 from ..notes import NO_MENTIONS, answered, note
 from ..pricing import credits_text
 from ..underlay import PROMISED, lay_part, sized
@@ -187,21 +189,44 @@ async def show(
         refusal = str(error)
     file = await asyncio.to_thread(_pictured, picture, shape)
     price = context.studio.price(await judge(interaction, context, ask))
-    view = preview(draft, sha256, touch, masks.coverage(shape), price, refusal)
+    shown = Named("preview.webp", file)
+    if await _is_unsafe(context, draft):
+        shown = shown.veiled()
+    view = preview(draft, sha256, touch, masks.coverage(shape), price, refusal, file=shown)
     await interaction.edit_original_response(
         view=view,
-        attachments=[discord.File(io.BytesIO(file), "preview.webp")],
+        attachments=[shown.file()],
         allowed_mentions=NO_MENTIONS,
     )
 
 
+async def _is_unsafe(context: Context, draft: Draft) -> bool:
+    """Whether it is one of our own pictures, and one that was found so."""
+    if draft.ask.parent_picture_id is None:
+        return False
+    try:
+        parent = await context.studio.storage.images.picture(draft.ask.parent_picture_id)
+    except NoSuchPictureError:
+        return False
+    return parent.is_unsafe
+
+
 def preview(
-    draft: Draft, sha256: str, touch: Touch, coverage: float, price: int, refusal: str = ""
+    draft: Draft,
+    sha256: str,
+    touch: Touch,
+    coverage: float,
+    price: int,
+    refusal: str = "",
+    *,
+    file: Named,
 ) -> ui.LayoutView:
     """The card; without its Paint button where the mask can't be painted."""
     gallery = ui.MediaGallery[ui.LayoutView]()
     gallery.add_item(
-        media="attachment://preview.webp", description="What is tinted is painted anew"
+        media=f"attachment://{file.name}",
+        description="What is tinted is painted anew",
+        spoiler=file.is_spoiler,
     )
     said = [f"{_percent(coverage)} of the picture is painted", credits_text(price)]
     deeds = [Deed.INVERT, Deed.GROW, Deed.SHRINK, Deed.SOFTER, Deed.HARDER]

@@ -95,8 +95,13 @@ def done(
     actions: PictureActions,
     *,
     parent_url: str = "",
+    cost: int | None = None,
+    num_blocked: int = 0,
 ) -> Sheet:
-    """The pictures, how they came to be, and everything that can be done with them."""
+    """The pictures, how they came to be, and everything that can be done with them.
+
+    `cost` in milli-credits, where it was not what was asked.
+    """
     is_private = job.new.origin.is_private
     alt = shorten(ask.prompt, _ALT_LENGTH)
     files = [each.file for each in shown]
@@ -108,7 +113,10 @@ def done(
             )
         )
     seeds = text.seeds([each.picture.seed for each in shown])
-    container.add_item(ui.TextDisplay(f"{seeds}\n{_small_print(job, ask, defaults)}"))
+    lines = [seeds, _small_print(job, ask, defaults, cost)]
+    if num_blocked:
+        lines.insert(0, text.blocked(num_blocked, job.new.num_pictures))
+    container.add_item(ui.TextDisplay("\n".join(lines)))
     if text.is_long(ask):
         whole = Named(f"prompt-{job.id}.txt", text.typed(ask).encode())
         files.append(whole)
@@ -179,10 +187,10 @@ def _heading(ask: Ask, parent_url: str = "") -> str:
     return f"{text.prompt(ask)}\n{text.small(kind)}" if kind else text.prompt(ask)
 
 
-def _small_print(job: Job, ask: Ask, defaults: Defaults) -> str:
+def _small_print(job: Job, ask: Ask, defaults: Defaults, cost: int | None = None) -> str:
     said = text.differing(ask, defaults)
     lines = [text.small(" · ".join(said))] if said else []
-    return "\n".join([*lines, text.footer(job)])
+    return "\n".join([*lines, text.footer(job, cost)])
 
 
 def _ended_print(job: Job, ask: Ask | None, defaults: Defaults) -> str:

@@ -184,7 +184,9 @@ class PictureMenu(
         _, picture = await picture_of(interaction, context, self._picture_id)
         png = await context.studio.storage.images.read(picture.sha256)
         name = f"limner-{picture.job_id}-{picture.index + 1}-seed{picture.seed}"
-        (sent,) = await fit([Named(f"{name}.png", png)], DIRECT_MESSAGE_BYTES)
+        file = Named(f"{name}.png", png)
+        # Away from its card nobody knows what it is.
+        (sent,) = await fit([file.veiled() if picture.is_unsafe else file], DIRECT_MESSAGE_BYTES)
         try:
             await interaction.user.send(file=sent.file(), allowed_mentions=NO_MENTIONS)
         except discord.Forbidden as error:

@@ -123,12 +123,18 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 3600)} h"
 
 
-def footer(job: Job) -> str:
+def blocked(num_blocked: int, num_pictures: int) -> str:
+    """Why a card shows fewer pictures than were asked for."""
+    which = "it" if num_blocked == 1 else "them"
+    return f"{num_blocked} of {num_pictures} not shown: the safety checker finds {which} unsafe."
+
+
+def footer(job: Job, cost: int | None = None) -> str:
     """Who asked, how long it took, what it cost, and the number to name it by."""
     parts = [f"<@{job.new.origin.user_id}>"]
     if job.started_at is not None and job.stored_at is not None:
         parts.append(f"painted in {duration(job.stored_at - job.started_at)}")
-    parts.append(credits_text(job.new.cost))
+    parts.append(credits_text(job.new.cost if cost is None else cost))
     parts.append(f"#{job.id}")
     return small(" · ".join(parts))
 
