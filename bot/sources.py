@@ -35,7 +35,9 @@ _LINK = re.compile(
     r"<?https://(?:(?:ptb|canary)\.)?discord(?:app)?\.com/channels/"
     r"(?:[0-9]{1,20}|@me)/(?P<channel>[0-9]{1,20})/(?P<message>[0-9]{1,20})>?"
 )
-_FILE = re.compile(r"(?:.*/)?(?:SPOILER_)?limner-(?P<job>[0-9]{1,18})-(?P<place>[0-9]{1,2})-seed[0-9]+\.\w+")
+_FILE = re.compile(
+    r"(?:.*/)?(?:SPOILER_)?limner-(?P<job>[0-9]{1,18})-(?P<place>[0-9]{1,2})-seed[0-9]+\.\w+"
+)
 
 
 @dataclass(frozen=True, slots=True)
