@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PictureFile:
-    """Stands in a request where a decoded picture could; sizes are read from its header."""
+    """Stands in a request where a decoded picture could; its size is read from its header."""
 
     path: Path
+    most_px: int | None = None
+    """Of the longer side; a larger one is opened smaller. None: as it is."""
 
     @property
     def width(self) -> int:
@@ -36,7 +38,11 @@ class PictureFile:
         try:
             with Image.open(self.path) as image:
                 image.load()
-                return image.copy()
+                if self.most_px is None:
+                    return image.copy()
+                small = image.convert("RGB")
+                small.thumbnail((self.most_px, self.most_px), Image.Resampling.BILINEAR)
+                return small
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise InvalidRequestError(_GONE) from error
 

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from .pictures import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Request:
     width: int | None = None
     """Pixels; so is `height`."""
     height: int | None = None
-    init_image: Image | None = None
-    mask_image: Image | None = None
+    init_image: Picture | None = None
+    mask_image: Picture | None = None
     """White is painted, black is kept."""
     strength: float | None = None
     """Share of the run that is painted over `init_image`, 0 to 1."""

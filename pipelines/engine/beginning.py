@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..checkpoint import Task
+from ..pictures import opened
 from .lane import Beginning
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def open_canvas(request: Request, codec: Codec) -> Canvas | None:
         return None
     assert request.width is not None
     assert request.height is not None
-    pixels = codec.pixels(request.init_image, request.width, request.height)
+    pixels = codec.pixels(opened(request.init_image), request.width, request.height)
     if request.mask_image is None:
         return Canvas(pixels, None)
-    return Canvas(pixels, codec.mask(request.mask_image, request.width, request.height))
+    return Canvas(pixels, codec.mask(opened(request.mask_image), request.width, request.height))
 
 
 @dataclass(frozen=True, slots=True)

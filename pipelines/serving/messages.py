@@ -10,10 +10,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from ..checkpoint import Adapter, Checkpoint
     from ..events import Timings
+    from ..pictures import Picture
     from ..request import Request
     from ..safety.checker import Safety, Verdict
     from .updates import Cause
@@ -45,7 +44,7 @@ class Inspect:
     """The picture that a ticket starts from: its pictures, which follow, wait for the verdict."""
 
     key: str
-    ground: Image = field(repr=False)
+    ground: Picture = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from .flights import Flight
     from .supervisor import Supervisor
 
+_MOST_PLAYED = 300
+"""Waiting tickets that are played forward; who is further back waits in proportion."""
+_MOST_TOLD = 200
+"""At a time; the others are told at the next look."""
+
 
 class Outlook:
     """Reads the pool's queue, flights and workers; changes only what each flight was told."""
@@ -48,7 +53,7 @@ class Outlook:
         return Waiting(key, *flight.told_place)
 
     def changed(self) -> list[Waiting]:
-        """Those whose place or wait has changed noticeably since they were told."""
+        """Those whose place or wait has changed noticeably since they were told, front first."""
         flights = self._queue()
         courses = [flight.course for flight in flights]
         forecast = self._forecast(courses)
@@ -60,6 +65,8 @@ class Outlook:
             if _differs(flight.told_place, now):
                 flight.told_place = now
                 changed.append(Waiting(flight.key, *now))
+                if len(changed) == _MOST_TOLD:
+                    break
         return changed
 
     def estimate_s(self, cost: float, tenant: str) -> float | None:
@@ -94,16 +101,33 @@ class Outlook:
         if not any(worker.is_measured for worker in self._workers):
             return []
         lanes = [w.lane() for w in self._workers if not w.is_broken]
-        begins = begins_s(lanes, courses, self._admission.room())
-        keys = [course.ticket.key for course in courses]
-        return [(key, begins[key]) for key in keys if key in begins]
+        played = courses[:_MOST_PLAYED]
+        begins = begins_s(lanes, played, self._admission.room())
+        keys = [course.ticket.key for course in played]
+        forecast = [(key, begins[key]) for key in keys if key in begins]
+        return forecast + _further(forecast, played, courses[_MOST_PLAYED:])
 
     def _stretched(self, forecast: Sequence[tuple[str, float]]) -> dict[str, float]:
         waits = self._overtaking.stretch([wait_s for _, wait_s in forecast])
         return {key: wait_s for (key, _), wait_s in zip(forecast, waits, strict=True)}
 
 
+def _further(
+    forecast: Sequence[tuple[str, float]], played: Sequence[Course], rest: Sequence[Course]
+) -> list[tuple[str, float]]:
+    """The rest of the queue: as much work a second as those before them."""
+    if not forecast:
+        return []
+    wait_s = max(wait_s for _, wait_s in forecast)
+    slowness = wait_s / max(1e-9, sum(course.weight * course.left for course in played))
+    further: list[tuple[str, float]] = []
+    for course in rest:
+        wait_s += slowness * course.weight * course.left
+        further.append((course.ticket.key, wait_s))
+    return further
+
+
 def _differs(told: tuple[int, float | None], now: tuple[int, float | None]) -> bool:
-    if told[0] != now[0] or (told[1] is None) != (now[1] is None):
+    if abs(told[0] - now[0]) > now[0] // 20 or (told[1] is None) != (now[1] is None):
         return True
     return told[1] is not None and now[1] is not None and abs(told[1] - now[1]) > 0.1 * told[1] + 1

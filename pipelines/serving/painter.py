@@ -25,6 +25,7 @@ from ..errors import (
     WorkerError,
 )
 from ..events import Cancelled, Failed, Finished, Preview, Progress, Started
+from ..pictures import opened
 from ..safety.opening import open_checker
 from ..trial import trial
 from .doorstep import Doorstep, Judged
@@ -200,7 +201,7 @@ class Painter:
         def answer(verdict: Verdict | None) -> None:
             self._inbox.put(Judged(party, verdict))
 
-        self._press.judge(inspect.key, inspect.ground, answer)
+        self._press.judge(inspect.key, opened(inspect.ground), answer)
 
     def _judged(self, judged: Judged) -> None:
         paints = self._doorstep.admit(judged.party)

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _PLACES_S = 1.0
 """Between two looks at who waits how long."""
+_PLACES_SHARE = 0.02
+"""Of the event loop's time: a long queue is looked at less often."""
 
 
 class WorkerPool:
@@ -316,7 +318,9 @@ class WorkerPool:
     def _tell_places(self) -> None:
         """Tells who waits where, if that has changed noticeably."""
         self._places_timer = None
+        began = time.perf_counter()
         for waiting in self._outlook.changed():
             self._listen(waiting)
+        took_s = time.perf_counter() - began
         if self._admission.num_waiting:
-            self._tell_places_later(_PLACES_S)
+            self._tell_places_later(max(_PLACES_S, took_s / _PLACES_SHARE))

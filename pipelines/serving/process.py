@@ -15,16 +15,20 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ..errors import WorkerError
+from ..errors import InvalidRequestError, WorkerError
+from ..pictures import Picture, opened
 from .channel import Receiver, Sender
 from .logbook import relay
+from .messages import Inspect, Paint, PictureFailed
+from .updates import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..request import Request
     from .messages import Order, Report, Setup
 
 _log = logging.getLogger(__name__)
@@ -46,7 +50,7 @@ class Exited:
 
 
 class WorkerProcess:
-    """Two threads and a child. `hear` is called on the listening thread, and last with `Exited`.
+    """Threads and a child. `hear` is called on those threads, and last with `Exited`.
 
     No asyncio here: a task that listens for ever would keep a simulated Discord from settling.
     """
@@ -179,7 +183,14 @@ class WorkerProcess:
         # A broken pipe is no news: the listening thread tells the end.
         with contextlib.suppress(OSError):
             while (order := self._orders.get()) is not None:
-                sender.send(order)
+                try:
+                    whole = _opened(order)
+                except InvalidRequestError as error:
+                    assert isinstance(order, Inspect | Paint)
+                    index = order.index if isinstance(order, Paint) else 0
+                    self._hear(PictureFailed(order.key, index, str(error), Cause.REQUEST))
+                    continue
+                sender.send(whole)
         with contextlib.suppress(OSError):
             sender.close()
 
@@ -190,6 +201,29 @@ class WorkerProcess:
                 text = line.decode("utf-8", "replace").rstrip()
                 self._last_words.append(text[:500])
                 relay(text, self.name)
+
+
+def _opened(order: Order) -> Order:
+    """The order with its pictures in it: the worker need not share our disk.
+
+    Raises `InvalidRequestError` where one can't be read.
+    """
+    match order:
+        case Inspect():
+            return replace(order, ground=opened(order.ground))
+        case Paint() if order.request.init_image is not None:
+            return replace(order, request=_with_pictures(order.request))
+        case _:
+            return order
+
+
+def _with_pictures(request: Request) -> Request:
+    def whole(picture: Picture | None) -> Picture | None:
+        return None if picture is None else opened(picture)
+
+    return replace(
+        request, init_image=whole(request.init_image), mask_image=whole(request.mask_image)
+    )
 
 
 def _environment(is_offline: bool, threads: int | None) -> dict[str, str]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
+    from ..pictures import Picture
     from ..request import Request
 
 
@@ -25,7 +24,7 @@ class Ticket:
     cost: float
     """Credits, for all its pictures."""
     wants_previews: bool = False
-    ground: Image | None = None
+    ground: Picture | None = None
     """The picture that it starts from, small: judged before anything is painted. None: there is
     none, or it may be unsafe."""
     shows_unsafe: bool = False

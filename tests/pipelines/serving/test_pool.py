@@ -19,6 +19,7 @@ from PIL import Image
 from limner.pipelines.checkpoint import Checkpoint, describe
 from limner.pipelines.errors import QueueFullError
 from limner.pipelines.finish.png import read_parameters
+from limner.pipelines.pictures import PictureFile
 from limner.pipelines.serving.config import Limits, PoolConfig
 from limner.pipelines.serving.pool import WorkerPool
 from limner.pipelines.serving.state import WorkerStatus
@@ -155,6 +156,26 @@ async def test_what_can_never_be_painted_breaks_alone_with_a_sentence(
     assert odd.cause is Cause.REQUEST
     assert "multiples" in odd.sentence
     assert fine == Done("fine")
+
+
+async def test_a_picture_in_a_file_is_painted_from_as_it_is_when_its_turn_comes(
+    pool: WorkerPool, ear: Ear, tmp_path: Path
+) -> None:
+    later, never = (PictureFile(tmp_path / name) for name in ("later.png", "never.png"))
+    picture = Image.new("RGB", (32, 32), "red")
+    pool.pause()
+    pool.submit(ticket("later", init_image=later, strength=0.5, width=32, height=32))
+    pool.submit(ticket("never", init_image=never, strength=0.5, width=32, height=32))
+    picture.save(later.path)
+    pool.resume()
+    pool.submit(ticket("now", init_image=picture, strength=0.5))
+    ended, gone, _ = await ear.ends("later", "never", "now")
+    assert ended == Done("later")
+    assert isinstance(gone, Broke)
+    assert gone.cause is Cause.REQUEST
+    assert "send it again" in gone.sentence
+    images = [Image.open(BytesIO(ear.painted(key)[0])) for key in ("later", "now")]
+    assert images[0].tobytes() == images[1].tobytes()
 
 
 async def test_a_torn_model_says_why_and_the_others_paint(pool: WorkerPool, ear: Ear) -> None:
