@@ -36,15 +36,13 @@ def make_checker(
         model.concept_embeds_weights.fill_(2.0)
         model.special_care_embeds_weights.fill_(2.0)
         if unsafe:
-            found = embeddings(model, processor, [*unsafe, *safe])
-            directions = normalize(found[: len(unsafe)] - found.mean(0))
-            near = found @ directions.T
-            for index in range(len(unsafe)):
-                others = near[len(unsafe) :, index].max().item() if safe else -1.0
-                own = near[index, index].item()
-                assert own > others + 0.02, "these pictures look too much alike to it"
-                model.concept_embeds[index] = directions[index]
-                model.concept_embeds_weights[index] = (own + others) / 2
+            found, others = (embeddings(model, processor, each) for each in (unsafe, safe))
+            for index, one in enumerate(found):
+                # The part of it that no safe picture has: they lie at right angles to the concept.
+                rest = one - others.T @ torch.linalg.lstsq(others.T, one).solution
+                assert rest.norm() > 0.03, "to it this picture looks too much like the safe ones"
+                model.concept_embeds[index] = rest
+                model.concept_embeds_weights[index] = rest.norm() / 2
     model.save_pretrained(folder / "safety_checker")
     processor.save_pretrained(folder / "feature_extractor")
     return model
