@@ -149,6 +149,14 @@ class Settings(BaseSettings):
     safety: SafetySettings = SafetySettings()
     logging: LoggingSettings = LoggingSettings()
 
+    @property
+    def private_folders(self) -> tuple[Path, ...]:
+        """Where the owner keeps models and checker: nobody's business but theirs."""
+        paths = {model.path for model in self.models.values()}
+        if self.safety.is_folder:
+            paths.add(Path(self.safety.checker))
+        return tuple({path.parent for path in paths})
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -65,5 +65,16 @@ class Queue(commands.Cog):
             refusal,
             studio.pool.estimate_s(_USUAL_COST, member.tenant),
             studio.broken_models,
-            tuple({model.path.parent for model in studio.settings.models.values()}),
+            studio.settings.private_folders,
         )
+
+
+def limner_group(bot: commands.Bot) -> app_commands.Group | None:
+    """The /limner that other cogs put their commands under when they are loaded.
+
+    None where the host has one of its own; then ours was left out.
+    """
+    for cog in bot.cogs.values():
+        if isinstance(cog, Queue):
+            return cog.limner
+    return None
