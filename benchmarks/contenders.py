@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from diffusers.utils import logging as diffusers_logging
 
 from ..pipelines.checkpoint import describe
 from ..pipelines.events import Failed, Finished, Progress
@@ -179,7 +178,6 @@ def open_diffusers(path: Path, device: str, dtype: torch.dtype) -> Any:
     without = () if is_xl else ("safety_checker", "feature_extractor")
     opened = open_pipeline(pipeline, checkpoint, dtype, without).to(device)
     opened.set_progress_bar_config(disable=True)
-    diffusers_logging.set_verbosity_error()
     return opened
 
 

@@ -100,7 +100,7 @@ def describe(
     """
     path = Path(path)
     if not path.exists():
-        raise ModelError(f"There is no model at {path}.")
+        raise ModelError(f"The model {path.name} is not where it is configured to be.")
     found = _read_folder(path) if path.is_dir() else _read_file(path)
     is_distilled = found.is_guidance_embedded
     usual_steps = _DISTILLED_STEPS if is_distilled else _STEPS[found.family]
@@ -125,7 +125,7 @@ def describe(
 def _read_folder(path: Path) -> _Found:
     if not (path / "model_index.json").is_file():
         raise ModelError(
-            f"{path} is no model in diffusers layout: it has no model_index.json inside."
+            f"{path.name} is no model in diffusers layout: it has no model_index.json inside."
         )
     denoiser = path / "unet" / "config.json"
     if not denoiser.is_file():
@@ -185,7 +185,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ModelError(f"{path.parent.parent.name} lacks {path.parent.name}.") from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} can't be read as JSON; download the model again.") from error
+        raise ModelError(
+            f"{path.name} of {path.parent.name} can't be read as JSON; download the model again."
+        ) from error
 
 
 class Standard(Enum):

@@ -1,1 +1,5 @@
 """What differs between model families: conditioning, latent shape, forward, codec."""
+
+from .quiet import hush
+
+hush()

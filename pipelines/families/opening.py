@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import diffusers
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
 
 from ..checkpoint import standard_of
 from ..errors import ModelError
@@ -40,8 +38,6 @@ def open_pipeline(
 
     Raises `ModelError`; a pickle is never read.
     """
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
     nothing: dict[str, Any] = dict.fromkeys(without)
     try:
         # An old scheduler configuration is corrected by diffusers, with a warning to its maker.

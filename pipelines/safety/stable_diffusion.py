@@ -49,7 +49,9 @@ class StableDiffusionChecker:
         )
         if missing := sorted(loading["missing_keys"]):
             # They would be made up, and such a checker finds nothing.
-            raise ModelError(f"{weights} lacks {len(missing)} weights, the first {missing[0]}.")
+            raise ModelError(
+                f"{weights.name} lacks {len(missing)} weights, the first {missing[0]}."
+            )
         reader = cast(Any, CLIPImageProcessor)
         return cls(
             model.float().eval(),
@@ -87,11 +89,11 @@ def _folders(folder: Path) -> tuple[Path, Path]:
     """Where the weights lie, and where it says how pictures are prepared for them."""
     weights = folder / "safety_checker" if (folder / "safety_checker").is_dir() else folder
     if not (weights / "config.json").is_file():
-        raise ModelError(f"{folder} holds no safety checker (no config.json).")
+        raise ModelError(f"{folder.name} holds no safety checker (no config.json).")
     for place in (weights, weights.parent / "feature_extractor", folder / "feature_extractor"):
         if (place / "preprocessor_config.json").is_file():
             return weights, place
     raise ModelError(
-        f"{folder} has no preprocessor_config.json: copy the model's feature_extractor folder"
+        f"{folder.name} has no preprocessor_config.json: copy the model's feature_extractor folder"
         " beside safety_checker."
     )
