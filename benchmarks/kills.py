@@ -1,8 +1,9 @@
 """Kills the worker and the whole bot at random moments under load, and counts what was lost.
 
-Run as `python -m limner.benchmarks.kills --model FOLDER --worker-kills 50 --bot-kills 50`. A bot
-here is a studio with a teller that writes down whom it told; Discord's part of delivery is tested
-on the wire.
+Run as `python -m limner.benchmarks.kills --worker-kills 50 --bot-kills 50`. Half of the kills come
+at any moment, the worker's start included; the other half once something was painted since the
+last one. A bot here is a studio with a teller that writes down whom it told; Discord's part of
+delivery is tested on the wire.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -42,7 +44,7 @@ from ..storage.records import JobStatus, Origin
 from ..storage.storage import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from io import TextIOWrapper
 
     from ..bot.studio import Studio
@@ -52,8 +54,21 @@ if TYPE_CHECKING:
 _SAME = 2
 """Of 255: what another batch size may do to a picture."""
 _USERS = 5
-_WAITING = 12
-"""Jobs under way at a time: enough that every phase is hit."""
+_NOTEBOOK = "notebook.jsonl"
+_MOST_WAIT_S = 60.0
+"""For something to be painted, or for a worker to be there, before a kill comes all the same."""
+_LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What goes on while there is killing."""
+
+    under_way: int = 12
+    """Jobs that wait or are painted at a time: enough that every phase is hit."""
+    mean_s: float = 2.0
+    """Between two kills, in the mean; and after something was painted, half of it."""
+    steps: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,8 @@ class Verdict:
     ended: int
     delivered: int
     failed: int
+    sentences: Mapping[str, int]
+    """What those who failed were told, and how many of them."""
     told_twice: int
     """Ends that were told again after having been written down as told."""
     largest_difference: int
@@ -73,7 +90,10 @@ class Verdict:
     problems: tuple[str, ...]
     """What storage's own check says: credits, orphans, missing files."""
     worker_kills: int
+    """Of workers that were there to be killed."""
     bot_kills: int
+    kills_after_painting: int
+    """Of them, those that came when something had been painted since the one before."""
     seconds: float
 
     @property
@@ -86,11 +106,11 @@ class Verdict:
         )
 
 
-def settings_for(model: Path, folder: Path) -> Settings:
+def settings_for(model: Path, folder: Path, steps: int) -> Settings:
     return Settings(
-        models={"model": ModelSettings(path=model, steps=4, sampler="euler_a")},
+        models={"model": ModelSettings(path=model, steps=steps, sampler="euler_a")},
         engine=EngineSettings(device="cpu", dtype="float32", threads=1),
-        limits=LimitSettings(waiting_per_user=100, credits_per_day=0),
+        limits=LimitSettings(queue_length=1000, waiting_per_user=1000, credits_per_day=0),
         storage=StorageSettings(folder=folder, free_mib=1),
     )
 
@@ -136,13 +156,14 @@ class WritingTeller:
         self.has_told.set()
 
 
-async def live(model: Path, folder: Path, *, is_last: bool) -> None:
+async def live(model: Path, folder: Path, load: Load, *, is_last: bool) -> None:
     """One life of a bot: load until it is killed, or, the last, until all is done."""
-    with closing(Notebook(folder / "notebook.jsonl")) as notebook:
-        await _live(settings_for(model, folder / "data"), notebook, is_last=is_last)
+    with closing(Notebook(folder / _NOTEBOOK)) as notebook:
+        settings = settings_for(model, folder / "data", load.steps)
+        await _live(settings, notebook, load.under_way, is_last=is_last)
 
 
-async def _live(settings: Settings, notebook: Notebook, *, is_last: bool) -> None:
+async def _live(settings: Settings, notebook: Notebook, under_way: int, *, is_last: bool) -> None:
     async with open_studio(settings) as studio:
         teller = WritingTeller(studio, notebook)
         await studio.attach(teller)
@@ -150,7 +171,7 @@ async def _live(settings: Settings, notebook: Notebook, *, is_last: bool) -> Non
         turn = 0
         print("alive", flush=True)
         while not is_last:
-            if len(await studio.storage.jobs.unfinished()) < _WAITING:
+            if len(await studio.storage.jobs.unfinished()) < under_way:
                 user = 1 + turn % _USERS
                 ask = choices[turn % len(choices)]
                 turn += 1
@@ -161,7 +182,7 @@ async def _live(settings: Settings, notebook: Notebook, *, is_last: bool) -> Non
                     continue
                 notebook.write("accepted", job.id, turn % len(choices))
             else:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
         await _done(studio, teller)
         for number, ask in enumerate(choices):
             job = await studio.submit(ask, Origin(1, 1, 1), Member(1, 1))
@@ -178,35 +199,68 @@ async def _done(studio: Studio, teller: WritingTeller) -> None:
 
 
 def kill_many(
-    model: Path, folder: Path, *, worker_kills: int, bot_kills: int, seed: int = 0
+    model: Path,
+    folder: Path,
+    *,
+    worker_kills: int,
+    bot_kills: int,
+    seed: int = 0,
+    load: Load = Load(),
 ) -> Verdict:
     """Lets a bot live and be killed so many times, then once to its end, and judges."""
     began = time.monotonic()
     dice = random.Random(seed)
     kills = ["worker"] * worker_kills + ["bot"] * bot_kills
     dice.shuffle(kills)
-    bot = _start(model, folder)
-    for kind in kills:
-        time.sleep(dice.uniform(0.2, 4.0))
+    notebook = folder / _NOTEBOOK
+    bot = _start(model, folder, load)
+    num_told = after_painting = 0
+    for number, kind in enumerate(kills):
+        if number % 2:
+            _wait(lambda: _num_told(notebook) > num_told)  # noqa: B023 - it is called at once
+            time.sleep(dice.uniform(0.0, load.mean_s))
+        else:
+            time.sleep(dice.uniform(0.0, 2 * load.mean_s))
         if kind == "worker":
+            _wait(lambda: _workers_of(bot.pid))  # noqa: B023
             for pid in _workers_of(bot.pid):
                 _kill(pid)
         else:
             _kill(bot.pid)
             bot.wait()
-            bot = _start(model, folder)
+        told = _num_told(notebook)
+        after_painting += told > num_told
+        num_told = told
+        if kind == "bot":
+            bot = _start(model, folder, load)
     _kill(bot.pid)
     bot.wait()
-    last = _start(model, folder, is_last=True)
+    last = _start(model, folder, load, is_last=True)
     if last.wait() != 0:
         raise RuntimeError("the last life did not come to its end")
-    return asyncio.run(_judge(model, folder, worker_kills, bot_kills, began))
+    found = asyncio.run(_judge(folder))
+    return replace(
+        found,
+        worker_kills=worker_kills,
+        bot_kills=bot_kills,
+        kills_after_painting=after_painting,
+        seconds=time.monotonic() - began,
+    )
 
 
-async def _judge(
-    model: Path, folder: Path, worker_kills: int, bot_kills: int, began: float
-) -> Verdict:
-    lines = [json.loads(line) for line in (folder / "notebook.jsonl").read_text().splitlines()]
+def _wait(is_so: Callable[[], object]) -> None:
+    """Until something is so, or for long enough."""
+    deadline = time.monotonic() + _MOST_WAIT_S
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+
+
+def _num_told(notebook: Path) -> int:
+    return notebook.read_bytes().count(b'["told"')
+
+
+async def _judge(folder: Path) -> Verdict:
+    lines = [json.loads(line) for line in (folder / _NOTEBOOK).read_text().splitlines()]
     accepted = [words[1] for words in lines if words[0] == "accepted"]
     told: set[int] = set()
     told_twice = 0
@@ -215,11 +269,14 @@ async def _judge(
         if verb == "told":
             told.add(job_id)
     statuses: list[JobStatus] = []
+    sentences: Counter[str] = Counter()
     pictures: dict[tuple[str, int], list[bytes]] = {}
     async with Storage.open(folder / "data") as storage:
         for job_id in accepted:
             job = await storage.jobs.get(job_id)
             statuses.append(job.status)
+            if job.error:
+                sentences[job.error] += 1
             for picture in await storage.images.of_job(job_id):
                 png = await storage.images.read(picture.sha256)
                 pictures.setdefault((job.new.prompt, picture.seed), []).append(png)
@@ -230,27 +287,32 @@ async def _judge(
         accepted=len(accepted),
         ended=len(ended),
         delivered=statuses.count(JobStatus.DELIVERED),
-        failed=statuses.count(JobStatus.FAILED),
+        failed=sum(sentences.values()),
+        sentences=dict(sentences),
         told_twice=told_twice,
         largest_difference=max(map(_spread, pictures.values()), default=0),
         problems=tuple(problems),
-        worker_kills=worker_kills,
-        bot_kills=bot_kills,
-        seconds=time.monotonic() - began,
+        worker_kills=0,
+        bot_kills=0,
+        kills_after_painting=0,
+        seconds=0.0,
     )
 
 
 def _spread(pngs: list[bytes]) -> int:
     """The largest difference of a pixel among pictures, out of 255."""
     images = [Image.open(io.BytesIO(png)).convert("RGB") for png in set(pngs)]
-    extremes = [ImageChops.difference(images[0], image).getextrema() for image in images[1:]]
-    return max((int(high) for bands in extremes for _, high in bands), default=0)
+    differences = [ImageChops.difference(images[0], image) for image in images[1:]]
+    return max((max(band.tobytes()) for d in differences for band in d.split()), default=0)
 
 
-def _start(model: Path, folder: Path, *, is_last: bool = False) -> subprocess.Popen[str]:
+def _start(
+    model: Path, folder: Path, load: Load, *, is_last: bool = False
+) -> subprocess.Popen[str]:
     """A bot in a process of its own; returns once it accepts jobs."""
     command = [sys.executable, "-P", "-m", "limner.benchmarks.kills", "--live", str(folder)]
     command += ["--model", str(model), *(["--last"] if is_last else [])]
+    command += ["--under-way", str(load.under_way), "--steps", str(load.steps)]
     bot = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert bot.stdout is not None
     with bot.stdout as said:
@@ -274,12 +336,16 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=HOUSE_MODEL)
     parser.add_argument("--worker-kills", type=int, default=50)
     parser.add_argument("--bot-kills", type=int, default=50)
+    parser.add_argument("--under-way", type=int, default=60, help="jobs, at a time")
+    parser.add_argument("--mean-s", type=float, default=2.0, help="between two kills")
+    parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--live", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--last", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    load = Load(chosen.under_way, chosen.mean_s, chosen.steps)
     if chosen.live is not None:
-        asyncio.run(live(chosen.model, chosen.live, is_last=chosen.last))
+        asyncio.run(live(chosen.model, chosen.live, load, is_last=chosen.last))
         return
     with TemporaryDirectory() as folder:
         verdict = kill_many(
@@ -288,9 +354,14 @@ def main() -> None:
             worker_kills=chosen.worker_kills,
             bot_kills=chosen.bot_kills,
             seed=chosen.seed,
+            load=load,
         )
     for name, value in asdict(verdict).items():
-        print(f"{name:20} {value}")
+        if name == "sentences":
+            for sentence, count in sorted(verdict.sentences.items()):
+                print(f"{count:20} {sentence}")
+        else:
+            print(f"{name:20} {value}")
     sys.exit(0 if verdict.is_well else 1)
 
 

@@ -15,7 +15,7 @@ from ..storage.records import NewJob
 from . import refusals
 from .errors import RefusedError
 from .exposure import shows_unsafe
-from .inputs import read_inputs
+from .inputs import inputs_of, require_inputs
 from .pricing import price
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class Accepting:
 
     async def _accept(self, new: NewJob, ask: Ask, member: Member) -> Job:
         with self._forgetting.held_off(member.user_id):
-            inputs = await read_inputs(self._storage, ask)
+            await require_inputs(self._storage, ask)
+            inputs = inputs_of(self._storage, ask)
             is_shown = await shows_unsafe(self._storage, new.origin)
             job = await self._write_down(new, member)
             level = logging.INFO if self._settings.logging.prompts else logging.DEBUG

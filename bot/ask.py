@@ -15,7 +15,7 @@ from ..pipelines.request import Lora, Request
 from .errors import RefusedError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from ..pipelines.pictures import Picture
 
 
 class Kind(StrEnum):
@@ -88,7 +88,7 @@ class Ask:
             raise RefusedError("This picture's settings can't be read any more.") from error
 
     def requests(
-        self, *, tenant: str, init_image: Image | None, mask_image: Image | None
+        self, *, tenant: str, init_image: Picture | None, mask_image: Picture | None
     ) -> tuple[Request, ...]:
         """One request a picture, each with a seed of its own: `seed` is drawn by now."""
         assert self.seed is not None

@@ -1,14 +1,15 @@
-"""The pictures that an ask starts from, out of storage and decoded."""
+"""The pictures that an ask starts from, as they lie in storage.
+
+They are read when they are painted from, not before, so that thousands of jobs can wait.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
+from ..pipelines.pictures import PictureFile
 from ..storage.errors import StorageError
 from .errors import RefusedError
 
@@ -22,30 +23,36 @@ _JUDGED_PX = 512
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    init_image: Image.Image | None = None
-    mask_image: Image.Image | None = None
-    ground: Image.Image | None = None
+    init_image: PictureFile | None = None
+    mask_image: PictureFile | None = None
+    ground: PictureFile | None = None
     """The whole picture that it starts from, small, as the safety checker gets to see it."""
 
 
-async def read_inputs(storage: Storage, ask: Ask) -> Inputs:
-    """Raises `RefusedError` where one is gone."""
+async def require_inputs(storage: Storage, ask: Ask) -> None:
+    """Raises `RefusedError` where one of them is gone."""
 
-    async def read(sha256: str) -> Image.Image | None:
-        if not sha256:
-            return None
-        return await asyncio.to_thread(_decoded, await storage.images.read(sha256))
+    def are_there() -> bool:
+        return all(storage.images.path(sha256).exists() for sha256 in ask.input_hashes)
 
     try:
-        init_image, mask_image = await read(ask.init_image), await read(ask.mask_image)
-        if (sha256 := ground_of(ask)) == ask.init_image:
-            whole = init_image
-        else:
-            whole = await read(sha256)
+        if not ask.input_hashes or await asyncio.to_thread(are_there):
+            return
+    except (StorageError, OSError) as error:
+        raise RefusedError(_GONE) from error
+    raise RefusedError(_GONE)
+
+
+def inputs_of(storage: Storage, ask: Ask) -> Inputs:
+    """Raises `RefusedError` where what names one is no hash."""
+
+    def file(sha256: str, most_px: int | None = None) -> PictureFile | None:
+        return PictureFile(storage.images.path(sha256), most_px) if sha256 else None
+
+    try:
+        return Inputs(file(ask.init_image), file(ask.mask_image), file(ground_of(ask), _JUDGED_PX))
     except StorageError as error:
-        raise RefusedError("The picture that this starts from is gone.") from error
-    ground = None if whole is None else await asyncio.to_thread(_small, whole)
-    return Inputs(init_image, mask_image, ground)
+        raise RefusedError(_GONE) from error
 
 
 def ground_of(ask: Ask) -> str:
@@ -53,13 +60,4 @@ def ground_of(ask: Ask) -> str:
     return ask.canvas.picture if ask.canvas is not None else ask.init_image
 
 
-def _decoded(picture: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(picture))
-    image.load()
-    return image
-
-
-def _small(whole: Image.Image) -> Image.Image:
-    small = whole.convert("RGB")
-    small.thumbnail((_JUDGED_PX, _JUDGED_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return small
+_GONE = "The picture that this starts from is gone; send it again."

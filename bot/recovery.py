@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from ..storage.errors import StorageError
 from .ask import Ask
 from .errors import RefusedError
 from .exposure import shows_unsafe
-from .inputs import read_inputs
+from .inputs import inputs_of
+from .runs import OpenJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from .runs import Runs
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE = 50
+"""Jobs that are queued again before anything else on the event loop has its turn."""
 
 
 class Recovery:
@@ -49,24 +53,33 @@ class Recovery:
         if self._has_recovered:
             return
         self._has_recovered = True
-        for job in await self._storage.jobs.recover():
-            if job.id not in self._runs:
-                await self._resume(job)
+        jobs = [job for job in await self._storage.jobs.recover() if job.id not in self._runs]
+        policies: dict[tuple[int, bool], bool] = {}
+        for first in range(0, len(jobs), _AT_ONCE):
+            some = jobs[first : first + _AT_ONCE]
+            self._runs.restore([o for job in some if (o := await self._open(job, policies))])
+            # What came meanwhile has its turn.
+            await asyncio.sleep(0)
+        if jobs:
+            log.info("%d jobs go on where the last run stopped", len(jobs))
 
-    async def _resume(self, job: Job) -> None:
-        """Queues a job of an earlier life again, with its own seed."""
+    async def _open(self, job: Job, policies: dict[tuple[int, bool], bool]) -> OpenJob | None:
+        """What it takes to paint it, with its own seed; None: it can't go on, and that is told."""
         try:
             ask = Ask.from_json(job.new.request_json)
             if ask.model not in self._checkpoints:
                 raise RefusedError(f"The model {ask.model!r} is not configured any more.")
-            inputs = await read_inputs(self._storage, ask)
-            is_shown = await shows_unsafe(self._storage, job.new.origin)
-        except (RefusedError, StorageError) as error:
-            log.warning("job %d can't go on: %s", job.id, error)
+            inputs = inputs_of(self._storage, ask)
+        except RefusedError as error:
+            log.warning("it can't go on: %s", error, extra={"job": job.id})
             await self._storage.jobs.fail(job.id, str(error))
             self._tell_soon(await self._storage.jobs.get(job.id))
-            return
-        self._runs.start(job, ask, inputs, shows_unsafe=is_shown, is_recovered=True)
+            return None
+        origin = job.new.origin
+        place = (origin.guild_id, origin.is_age_restricted)
+        if place not in policies:
+            policies[place] = await shows_unsafe(self._storage, origin)
+        return OpenJob(job, ask, inputs, policies[place])
 
     def _tell_soon(self, job: Job) -> None:
         self._errands.run(f"tell job {job.id}", self._herald.tell(job))

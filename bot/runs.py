@@ -6,7 +6,6 @@ Who may enter is `accepting`'s, what is written down of an end is `endings`'.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from .member import group_of
 from .pricing import CREDIT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..pipelines.serving.pool import WorkerPool
     from ..pipelines.serving.updates import Blocked, Painted
     from ..storage.records import Job
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from .inputs import Inputs
     from .judging import Judge
     from .member import Member
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -47,6 +46,16 @@ class Run:
     @property
     def user_id(self) -> int:
         return self.job.new.origin.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """What an earlier life had accepted and not ended."""
+
+    job: Job
+    ask: Ask
+    inputs: Inputs
+    shows_unsafe: bool
 
 
 class Runs:
@@ -79,22 +88,35 @@ class Runs:
         except PipelineError as error:
             raise RefusedError(str(error)) from error
 
-    def start(
-        self,
-        job: Job,
-        ask: Ask,
-        inputs: Inputs,
-        *,
-        shows_unsafe: bool,
-        is_recovered: bool = False,
-    ) -> None:
-        """Queues a job that is in the database."""
+    def start(self, job: Job, ask: Ask, inputs: Inputs, *, shows_unsafe: bool) -> None:
+        """Queues a job that was just accepted."""
+        if job.id in self._runs:
+            # Recovery read it from the database before this came.
+            return
+        ticket = self._enter(job, ask, inputs, shows_unsafe)
+        # It was accepted: whoever came in between, the queue takes it now.
+        waiting = self._pool.submit(ticket, is_recovered=True)
+        self._herald.moved(job, waiting)
+
+    def restore(self, open_jobs: Iterable[OpenJob]) -> None:
+        """Queues jobs of an earlier life."""
+        self._pool.restore(
+            [
+                self._enter(o.job, o.ask, o.inputs, o.shows_unsafe)
+                for o in open_jobs
+                if o.job.id not in self._runs
+            ]
+        )
+
+    def _enter(self, job: Job, ask: Ask, inputs: Inputs, shows_unsafe: bool) -> Ticket:
         origin = job.new.origin
         tenant = str(origin.user_id)
         requests = self._judge.woven(ask).requests(
             tenant=tenant, init_image=inputs.init_image, mask_image=inputs.mask_image
         )
-        ticket = Ticket(
+        self._runs[job.id] = Run(job, ask)
+        self.painting.came(origin.user_id)
+        return Ticket(
             key=str(job.id),
             requests=requests,
             tenant=tenant,
@@ -104,13 +126,6 @@ class Runs:
             ground=None if shows_unsafe else inputs.ground,
             shows_unsafe=shows_unsafe,
         )
-        self._runs[job.id] = Run(job, ask)
-        self.painting.came(origin.user_id)
-        # It was accepted: whoever came in between, the queue takes it now.
-        waiting = self._pool.submit(ticket, is_recovered=True)
-        self._herald.moved(job, waiting)
-        if is_recovered:
-            log.info("job %d goes on where the last run stopped", job.id)
 
     def cancel(self, job_id: int) -> bool:
         """Whether there was anything to cancel; its end follows as every other."""
