@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import discord
 from discord import ui
 
+from ..storage.errors import NoSuchJobError, NoSuchPictureError
 from ..storage.records import Origin
 from .errors import RefusedError
 from .member import Member
@@ -76,6 +78,8 @@ async def place(
     Raises `RefusedError`.
     """
     origin = origin_of(interaction, message_id, is_private=ask.is_private)
+    if not origin.is_age_restricted and await _is_from_age_restricted(context, ask):
+        origin = replace(origin, is_age_restricted=True)
     job = await context.studio.submit(ask, origin, member_of(interaction))
     context.delivery.show(job, limit_bytes=interaction.filesize_limit)
 
@@ -139,6 +143,19 @@ def origin_of(interaction: discord.Interaction, message_id: int, *, is_private: 
         is_user_install=not interaction.is_guild_integration(),
         is_age_restricted=is_age_restricted(interaction.channel),
     )
+
+
+async def _is_from_age_restricted(context: Context, ask: Ask) -> bool:
+    """What is made in direct messages of such a picture is one too."""
+    if ask.parent_picture_id is None:
+        return False
+    storage = context.studio.storage
+    try:
+        picture = await storage.images.picture(ask.parent_picture_id)
+        parent = await storage.jobs.get(picture.job_id)
+    except (NoSuchPictureError, NoSuchJobError):
+        return False
+    return parent.new.origin.is_age_restricted
 
 
 def may_moderate(interaction: discord.Interaction) -> bool:

@@ -17,11 +17,14 @@ from ..pipelines.limits import SAMPLERS
 from ..storage.errors import NoSuchJobError, NoSuchPictureError, StorageError
 from .ask import Ask
 from .attachments import Found, find_pictures
+from .commission import is_age_restricted
 from .decoding import decode
 from .errors import RefusedError
 from .underlay import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL.Image import Image
 
     from ..pipelines.finish.parameters import Parameters
@@ -121,8 +124,7 @@ async def find_stored(interaction: discord.Interaction, context: Context, text: 
             "Say one of my pictures by the number on its card, such as `12` or `12-3`, or by a link"
             " to its message."
         )
-    if not may_see(interaction, job):
-        raise _not_found()
+    require_use(interaction, job, or_else=_not_found)
     return _chosen(job, await pictures_of(context, job), place)
 
 
@@ -142,8 +144,7 @@ async def find_shown(
         job = await context.studio.storage.jobs.get(job_id)
     except NoSuchJobError as error:
         raise _not_found() from error
-    if not may_see(interaction, job):
-        raise _not_found()
+    require_use(interaction, job, or_else=_not_found)
     pictures = await pictures_of(context, job)
     if not 1 <= place <= len(pictures):
         raise _not_found()
@@ -195,6 +196,27 @@ def may_see(interaction: discord.Interaction, job: Job) -> bool:
     return may.view_channel and may.read_message_history
 
 
+def require_use(
+    interaction: discord.Interaction, job: Job, *, or_else: Callable[[], RefusedError]
+) -> None:
+    """Raises what `or_else` makes where a job does not exist for this person; and where its
+    pictures come from an age-restricted channel and this is none: they are not carried out of it.
+
+    Their owner may still have them in their own direct messages, where nobody else is.
+    """
+    if not may_see(interaction, job):
+        raise or_else()
+    origin = job.new.origin
+    is_theirs = origin.user_id == interaction.user.id
+    if is_age_restricted(interaction.channel) or (
+        is_theirs and isinstance(interaction.channel, discord.DMChannel)
+    ):
+        return
+    channel = interaction.client.get_channel(origin.channel_id)
+    if origin.is_age_restricted or is_age_restricted(channel):
+        raise RefusedError("That was painted in an age-restricted channel: use it in one.")
+
+
 async def stored_picture(
     interaction: discord.Interaction, context: Context, picture_id: int
 ) -> Stored:
@@ -205,8 +227,7 @@ async def stored_picture(
         job = await storage.jobs.get(picture.job_id)
     except (NoSuchPictureError, NoSuchJobError) as error:
         raise _not_found() from error
-    if not may_see(interaction, job):
-        raise _not_found()
+    require_use(interaction, job, or_else=_not_found)
     if picture.is_deleted:
         raise RefusedError("This picture was deleted.")
     return Stored(job, picture)

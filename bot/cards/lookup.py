@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...storage.errors import NoSuchJobError, NoSuchPictureError
 from ..ask import Ask
 from ..errors import RefusedError
-from ..sources import may_see
+from ..sources import require_use
 
 if TYPE_CHECKING:
     import discord
@@ -29,8 +29,7 @@ async def job_of(interaction: discord.Interaction, context: Context, job_id: int
         job = await context.studio.storage.jobs.get(job_id)
     except NoSuchJobError as error:
         raise RefusedError(_FORGOTTEN) from error
-    if not may_see(interaction, job):
-        raise RefusedError(_FORGOTTEN)
+    require_use(interaction, job, or_else=lambda: RefusedError(_FORGOTTEN))
     return job
 
 
@@ -44,8 +43,7 @@ async def picture_of(
         job = await storage.jobs.get(picture.job_id)
     except (NoSuchPictureError, NoSuchJobError) as error:
         raise RefusedError(_GONE) from error
-    if not may_see(interaction, job):
-        raise RefusedError(_GONE)
+    require_use(interaction, job, or_else=lambda: RefusedError(_GONE))
     if picture.is_deleted:
         raise RefusedError("This picture was deleted.")
     return job, picture
