@@ -11,12 +11,12 @@ import importlib.metadata
 import json
 import platform
 import time
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
+from PIL import Image
 from rich.console import Console
 
 from ..pipelines.errors import ModelError, PipelineError
@@ -26,7 +26,8 @@ from ..storage.errors import FolderInUseError, StorageError
 from ..storage.storage import Storage
 from . import settings as settings_file
 from .errors import SettingsError
-from .opening import described
+from .findings import Finding, State
+from .opening import described, safety_of
 from .runner import INTENTS
 
 if TYPE_CHECKING:
@@ -44,23 +45,9 @@ PERMISSIONS = discord.Permissions(
 )
 """The least that delivery needs: answer, answer late, and look whether it answered already."""
 
+_JUDGED = 8
+"""Pictures, to tell how long one takes the safety checker."""
 _LIBRARIES = ("discord.py", "torch", "diffusers", "transformers", "accelerate", "aiosqlite")
-
-
-class State(StrEnum):
-    WELL = "well"
-    NOTE = "note"
-    """Not wrong, but worth knowing."""
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. A wrong one says what to do."""
-
-    about: str
-    state: State
-    sentence: str
 
 
 def examine(config: Path | None, *, as_json: bool, is_mending: bool) -> bool:
@@ -96,6 +83,7 @@ async def _findings(config: Path | None, *, is_mending: bool) -> AsyncIterator[F
     yield Finding("settings", State.WELL, f"{config or settings_file.config_path()} is valid.")
     for finding in await asyncio.to_thread(lambda: list(_painting(settings))):
         yield finding
+    yield await asyncio.to_thread(_safety, settings)
     async for finding in _storage(settings, is_mending=is_mending):
         yield finding
     async for finding in _discord(settings):
@@ -136,6 +124,28 @@ def _painting(settings: Settings) -> Iterator[Finding]:
             f" {engine.device} in {str(engine.dtype).removeprefix('torch.')},"
             f" {engine.stats.memory_bytes / 2**20:,.0f} MiB in use.",
         )
+
+
+def _safety(settings: Settings) -> Finding:
+    """The checker, loaded as a worker loads it; without it nothing is painted."""
+    from ..pipelines.safety.opening import open_checker  # loads its library
+
+    safety = safety_of(settings)
+    if safety is None:
+        return Finding("safety", State.NOTE, "no checker: every picture is shown, whatever it is.")
+    try:
+        checker = open_checker(safety)
+    except PipelineError as error:
+        return Finding("safety", State.WRONG, f"{error} Until then nothing is painted.")
+    began = time.perf_counter()
+    checker.check([Image.new("RGB", (512, 512), "grey")] * _JUDGED)
+    took_ms = (time.perf_counter() - began) * 1000 / _JUDGED
+    return Finding(
+        "safety",
+        State.WELL,
+        f"{safety.checker} judges a picture in {took_ms:.0f} ms; unsafe is above"
+        f" {safety.threshold:g}.",
+    )
 
 
 async def _storage(settings: Settings, *, is_mending: bool) -> AsyncIterator[Finding]:

@@ -26,7 +26,7 @@ _MOST_LISTED = 8
 """Workers, and broken models: with their sentences they stay well below 4,000 characters."""
 _SENTENCE_LENGTH = 180
 _WELL = (WorkerStatus.READY, WorkerStatus.BUSY)
-_SAID = {
+SAID = {
     WorkerStatus.STARTING: "starting",
     WorkerStatus.LOADING: "loading its models",
     WorkerStatus.READY: "ready",
@@ -76,7 +76,7 @@ def _queue(outlook: Outlook) -> Iterator[str]:
     painted = pool.num_running or "Nothing"
     yield f"{painted} {'are' if pool.num_running > 1 else 'is'} being painted."
     if outlook.refusal:
-        yield f"**Nothing new is taken now:** {_sentence(outlook.refusal, outlook.folders)}"
+        yield f"**Nothing new is taken now:** {tidied(outlook.refusal, outlook.folders)}"
     elif pool.is_paused:
         yield "**Painting is paused:** what you ask for waits until it goes on."
     elif not pool.models:
@@ -92,15 +92,15 @@ def _queue(outlook: Outlook) -> Iterator[str]:
 def _workers(outlook: Outlook) -> Iterator[str]:
     workers = outlook.pool.workers
     for worker in workers[:_MOST_LISTED]:
-        yield f"`{worker.device}` {_SAID[worker.status]}{_load(worker)}"
+        yield f"`{worker.device}` {SAID[worker.status]}{load(worker)}"
         # Of one that is well only its models are to be told, and they stand below.
         if worker.status not in _WELL and worker.reason:
-            yield text.small(_sentence(worker.reason, outlook.folders))
+            yield text.small(tidied(worker.reason, outlook.folders))
     if len(workers) > _MOST_LISTED:
         yield text.small(f"and {len(workers) - _MOST_LISTED} more")
 
 
-def _load(worker: WorkerState) -> str:
+def load(worker: WorkerState) -> str:
     if worker.status not in _WELL:
         return ""
     models = ", ".join(escape(name) for name in worker.models) or "no model"
@@ -116,12 +116,13 @@ def _broken(outlook: Outlook) -> Iterator[str]:
             key = f"{name} on {worker.device}" if name in pool.models else name
             said.setdefault(key, (key, sentence))
     for name, sentence in list(said.values())[:_MOST_LISTED]:
-        yield f"**{escape(name)}**: {_sentence(sentence, outlook.folders)}"
+        yield f"**{escape(name)}**: {tidied(sentence, outlook.folders)}"
     if len(said) > _MOST_LISTED:
         yield text.small(f"and {len(said) - _MOST_LISTED} more")
 
 
-def _sentence(sentence: str, folders: Sequence[Path]) -> str:
+def tidied(sentence: str, folders: Sequence[Path]) -> str:
+    """Short, and without the folders in which the owner keeps models."""
     for folder in folders:
         sentence = sentence.replace(f"{folder}{os.sep}", "")
     return escape(shorten(sentence, _SENTENCE_LENGTH))
