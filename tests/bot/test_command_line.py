@@ -136,7 +136,16 @@ def test_the_doctor_finds_everything_well(limner: Callable[..., Done]) -> None:
     assert done.status == 0, report
     assert report["is_well"] is True
     about = {finding["about"]: finding for finding in report["findings"]}
-    assert set(about) >= {"versions", "settings", "model tiny", "database", "pictures", "token"}
+    assert set(about) >= {
+        "versions",
+        "settings",
+        "model tiny",
+        "safety",
+        "database",
+        "pictures",
+        "token",
+    }
+    assert "opennsfw judges a picture in" in about["safety"]["sentence"]
     assert "painted" in about["model tiny"]["sentence"]
     assert about["token"]["state"] == "note"
 
@@ -148,6 +157,7 @@ def test_the_doctor_finds_everything_well(limner: Callable[..., Done]) -> None:
         ("[storage]\nfolder = 'settings.toml'\n", "database", "settings.toml"),
         ("[engine]\ndtipe = 'x'\n", "settings", "did you mean 'dtype'?"),
         ("[engine]\ndevice = 'cuda:7'\n", "model house", "cpu"),
+        ("[safety]\nchecker = 'opennsfv'\n", "safety", "Until then nothing is painted."),
     ],
 )
 def test_the_doctor_says_what_is_wrong_and_exits_1(
