@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +39,7 @@ from .fitting import DEFAULT_BYTES
 from .notes import UNREACHABLE
 from .posting import NowhereError, Posted, Poster, TooLargeError
 from .sheets import Sheets
+from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +99,7 @@ class Delivery:
         self._poster = Poster(bot)
         self._sheets = Sheets(studio, self.actions)
         self._interval_s = studio.settings.discord.edit_interval_s
+        self._turns = Turns(_EDITS_PER_S, time.monotonic)
         self._tellings: dict[int, _Telling] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._claimed: deque[int] = deque(maxlen=256)
@@ -223,13 +227,21 @@ class Delivery:
         while not telling.ended.is_set():
             await telling.changed.wait()
             telling.changed.clear()
-            if telling.over.is_set():
+            if not await self._has_turn(telling):
                 continue
             if telling.ask is not None and not await self._edit(telling, telling.ask):
                 # Nobody sees it any more; its end finds another way.
                 await telling.over.wait()
             self._watch(telling)
             await self._rest(telling)
+
+    async def _has_turn(self, telling: _Telling) -> bool:
+        """Waits until it may be edited; False if painting is over by then."""
+        if not telling.over.is_set() and (wait_s := self._turns.wait_s()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await telling.over.wait()
+        return not telling.over.is_set()
 
     async def _rest(self, telling: _Telling) -> None:
         """Between two edits; longer while nobody can be painted for and nothing else is new."""
