@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -127,6 +128,32 @@ async def test_a_worker_that_cannot_start_is_said_broken_and_breaks_who_waits(
         assert early.cause is Cause.WORKER
         with pytest.raises(WorkerError, match="out of order"):
             pool.submit(ticket("late"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+async def test_a_worker_killed_again_and_again_before_it_is_ready_keeps_people_waiting(
+    model: Checkpoint,
+) -> None:
+    ear = Ear()
+    patience = replace(QUICK, give_up_after=2, give_up_after_kills=10, restart_most_s=0.02)
+    async with WorkerPool(config(model, patience=patience), ear) as pool:
+        pool.submit(ticket("patient"))
+        for _ in range(4):
+            await asyncio.wait_for(killed_child(pool, ear), PATIENCE_S)
+        assert await ear.end("patient") == Done("patient")
+        assert pool.state.workers[0].restarts == 4
+
+
+async def killed_child(pool: WorkerPool, ear: Ear) -> None:
+    """Kills the worker that is being started, before it can say anything."""
+    before = pool.state.workers[0].restarts
+    while pool.state.workers[0].restarts == before:
+        for child in psutil.Process().children():
+            # The worker's alone: multiprocessing may have a process of its own.
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if any("serving.worker" in word for word in child.cmdline()):
+                    child.kill()
+        await ear.moment()
 
 
 async def test_draining_gives_back_what_has_not_ended(model: Checkpoint) -> None:
