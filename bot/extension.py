@@ -18,6 +18,7 @@ from .cards import DYNAMIC_ITEMS
 from .cogs.imagine import Imagine
 from .cogs.inpaint import Inpaint
 from .cogs.queue import Queue
+from .cogs.quota import Quota
 from .cogs.variation import Variation
 from .context import Context, ContextCog
 from .delivery import Delivery
@@ -60,7 +61,7 @@ async def load_into(bot: commands.Bot) -> None:
         studio = await resources.enter_async_context(open_studio(settings))
         delivery = await resources.enter_async_context(Delivery(bot, studio))
         await bot.add_cog(ContextCog(Context(studio, delivery)))
-        for cog in (Imagine, Variation, Inpaint, Queue):
+        for cog in (Imagine, Variation, Inpaint, Queue, Quota):
             await _add(bot, cog(bot, studio, delivery))
         bot.add_dynamic_items(*DYNAMIC_ITEMS)
         resources.callback(bot.remove_dynamic_items, *DYNAMIC_ITEMS)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_CREDITS = 1_000_000
-MAX_HOURS = int(MAX_ROLLING_S / 3600)
+MAX_HOURS = MAX_ROLLING_S / 3600
 _HOUR_S = 3600.0
 _MAX_COUNT = 1000
 _MAX_SIDE = 16384

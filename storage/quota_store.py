@@ -61,6 +61,11 @@ class Quotas:
         self._bot_rule = bot_rule
         self._clock = clock
 
+    @property
+    def bot_rule(self) -> Rule:
+        """What counts where a server set nothing."""
+        return self._bot_rule
+
     async def standing(
         self, guild_id: int, user_id: int, role_ids: Collection[int] = ()
     ) -> Standing:

@@ -10,6 +10,8 @@ from .buttons import Again, Cancel, Delete, Remix
 from .confirm import Confirm, NeverMind
 from .inpaint import MaskButton
 from .menu import PictureMenu
+from .quota_reset import ResetEverybody
+from .quota_usage import UsageBy
 
 DYNAMIC_ITEMS = (
     Again,
@@ -21,4 +23,6 @@ DYNAMIC_ITEMS = (
     NeverMind,
     MaskButton,
     TurnPage,
+    UsageBy,
+    ResetEverybody,
 )
