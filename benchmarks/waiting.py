@@ -83,13 +83,16 @@ class _Word:
 class _Load:
     """Asks, listens and remembers; on the event loop."""
 
-    def __init__(self, asked: Iterator[Ticket], chance: random.Random, until: float) -> None:
+    def __init__(
+        self, asked: Iterator[Ticket], chance: random.Random, until: float, waiting: int
+    ) -> None:
         self.words: dict[str, _Word] = {}
         self.begun: dict[str, float] = {}
         self.over = asyncio.Event()
         self._asked = asked
         self._chance = chance
         self._until = until
+        self._waiting = waiting
 
     def ask(self, pool: WorkerPool) -> None:
         ticket = next(self._asked)
@@ -104,8 +107,9 @@ class _Load:
                 if time.monotonic() > self._until and self.words.keys() <= self.begun.keys():
                     self.over.set()
             case Done() | Broke() | Withdrawn():
-                # One on average, so that the queue neither grows nor empties.
-                for _ in range(self._chance.choice((0, 1, 1, 2))):
+                # So that the queue neither grows nor empties, however chance would have it.
+                is_short = pool.state.num_waiting < self._waiting
+                for _ in range(self._chance.choice((1, 1, 2) if is_short else (0, 1, 1))):
                     self.ask(pool)
             case _:
                 pass
@@ -136,7 +140,8 @@ async def measure(
     config = PoolConfig((model,), devices=("cpu",), limits=Limits(), max_rows=max_rows)
     async with WorkerPool(config, listen) as pool:
         await pool.ready()
-        load = _Load(tickets(tenants, chance, steps), chance, time.monotonic() + seconds)
+        asked = tickets(tenants, chance, steps)
+        load = _Load(asked, chance, time.monotonic() + seconds, waiting)
         for _ in range(waiting):
             load.ask(pool)
         await load.over.wait()
