@@ -118,6 +118,7 @@ def pool_config(settings: Settings, models: dict[str, Checkpoint]) -> PoolConfig
         ),
         max_rows=engine.max_rows,
         threads=engine.threads or None,
+        is_compiled=engine.compile,
         weights_bytes=int(engine.memory_gib * 2**30) or None,
         safety=safety_of(settings),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..engine.engine import MAX_ROWS, Engine
+from ..engine.engine import COMPILER, MAX_ROWS, Engine
 from ..errors import (
     InvalidRequestError,
     ModelError,
@@ -101,6 +101,7 @@ def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | 
         memory_bytes=setup.weights_bytes,
         max_rows=max_rows,
         fixed_bucket=setup.fixed_bucket,
+        compile_with=COMPILER if setup.is_compiled else "",
     )
     press = Press(sender, _version(), checker)
     painter = Painter(engine, models, sender, inbox, press, device, max_rows)
@@ -150,6 +151,9 @@ class Painter:
             try:
                 self._engine.load(model.name)
                 self._engine.run([trial(model)])
+                if self._engine.compiles:
+                    self._sender.send(Entered(Phase.COMPILING, model.name))
+                    self._engine.compile(model.name)
             except PipelineError as error:
                 self._sender.send(ModelBroke(model.name, str(error)))
                 _log.exception("the model %s cannot be used", model.name)
