@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ..pipelines.checkpoint import Checkpoint
+    from ..pipelines.request import Lora
     from .guild_rules import RuleBook, Rules
     from .member import Member
     from .settings import Settings
@@ -75,8 +76,11 @@ class Judge:
             raise RefusedError("A seed is a whole number from 0 up, of at most 18 digits.")
         if ask.style:
             self._known("style", ask.style, self._settings.styles)
+        loras: list[Lora] = []
         for lora in ask.loras:
             self._known("LoRA", lora.name, self._settings.loras)
+            usual = self._settings.loras[lora.name].weight
+            loras.append(replace(lora, weight=usual) if lora.weight is None else lora)
         if not self._checkpoints:
             raise RefusedError("No model can be loaded at the moment; the owner can see why.")
         allowed = allowed_models(member, rules, self._checkpoints)
@@ -90,6 +94,7 @@ class Judge:
         ask = replace(
             ask,
             model=model,
+            loras=tuple(loras),
             steps=checkpoint.steps if ask.steps is None else ask.steps,
             guidance_scale=(
                 checkpoint.guidance_scale if ask.guidance_scale is None else ask.guidance_scale

@@ -79,6 +79,7 @@ class EngineSettings(_Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory_gib: NonNegativeFloat = 0
     max_rows: int = Field(default=32, ge=2, le=64)
+    compile: bool = False
     threads: NonNegativeInt = 0
 
     @property

@@ -13,7 +13,7 @@ import torch
 
 from ..errors import OutOfMemoryError
 from ..families.codec import to_picture
-from .memory import is_out_of_memory, release
+from .memory import TOO_BIG, is_out_of_memory, release
 from .preview import Projection
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..families.codec import Codec
     from ..families.family import Model
     from .lane import Lane
+    from .lanes import Lanes
     from .live import Live
 
 log = logging.getLogger(__name__)
@@ -73,29 +74,32 @@ class Darkroom:
     def is_empty(self) -> bool:
         return not self._sheets
 
-    def choose(self, lives: Sequence[Live]) -> list[Live]:
+    def choose(self, lives: Sequence[Live], lanes: Lanes) -> list[Live]:
         """The oldest that is not in development yet, and others of its batch key."""
         busy = {live.id for sheet in self._sheets for live in sheet.lives}
         free = [live for live in lives if live.id not in busy]
         if not free or len(self._sheets) > 1:
             return []
-        first = free[0].request
+        first, key = free[0].request, free[0].key
         assert first.width is not None
         assert first.height is not None
-        most = max(1, min(self._most, _CHUNK_PIXELS // (first.width * first.height)))
-        return [live for live in free if live.key == free[0].key][:most]
+        assert key is not None
+        fitting = lanes[key].most_pictures
+        most = min(self._most, _CHUNK_PIXELS // (first.width * first.height))
+        most = max(1, most if fitting is None else min(most, fitting))
+        return [live for live in free if live.key == key][:most]
 
     def begin(self, lane: Lane, lives: Sequence[Live]) -> None:
         """Raises `OutOfMemoryError` where not even one picture in tiles fits."""
         latents = torch.cat([lane.latents(live.slot, live.tick) for live in lives])
         if self._stream is None:
-            self._sheets.append(self._develop(lane.model.codec, latents, lives))
+            self._sheets.append(self._develop(lane, latents, lives))
             return
         self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
             # The allocator must not reuse them for a tick while this stream reads.
             latents.record_stream(self._stream)
-            self._sheets.append(self._develop(lane.model.codec, latents, lives))
+            self._sheets.append(self._develop(lane, latents, lives))
 
     def collect(self, *, wait: bool) -> Sheet | None:
         """The oldest sheet if it is done; `wait` for it when there is nothing else to do."""
@@ -110,9 +114,9 @@ class Darkroom:
             self._projections[name] = Projection(model.codec)
         return to_picture(self._projections[name].apply(latents)[0].cpu())
 
-    def _develop(self, codec: Codec, latents: Tensor, lives: Sequence[Live]) -> Sheet:
+    def _develop(self, lane: Lane, latents: Tensor, lives: Sequence[Live]) -> Sheet:
         is_sound = latents.isfinite().flatten(1).all(1)
-        pixels = self._decode(codec, latents.nan_to_num(0.0))
+        pixels = self._decode(lane, latents.nan_to_num(0.0))
         if self._stream is None:
             return Sheet(tuple(lives), pixels.cpu(), is_sound.cpu(), None)
         host = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True)
@@ -123,27 +127,29 @@ class Darkroom:
         done.record(self._stream)
         return Sheet(tuple(lives), host, sound, done)
 
-    def _decode(self, codec: Codec, latents: Tensor) -> Tensor:
-        """In one pass; where memory runs out one by one, then in tiles."""
-        try:
-            return codec.decode(latents)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-        release(self._device)
-        self._most = 1
-        log.warning("out of memory decoding %d pictures; going on one by one", len(latents))
+    def _decode(self, lane: Lane, latents: Tensor) -> Tensor:
+        """In one pass; where memory runs out or would, one by one, then in tiles."""
+        codec = lane.model.codec
+        # A lone picture is decoded as two, where there is room for two.
+        if lane.most_pictures is None or lane.most_pictures > 1:
+            try:
+                return codec.decode(latents)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            release(self._device)
+            self._most = 1
+            log.warning("out of memory decoding %d pictures; going on one by one", len(latents))
         alone = [latents[index : index + 1] for index in range(len(latents))]
-        return torch.cat([self._decode_alone(codec, one) for one in alone])
+        ways = (True,) if lane.most_pictures == 0 else (False, True)
+        return torch.cat([self._decode_alone(codec, one, ways) for one in alone])
 
-    def _decode_alone(self, codec: Codec, latents: Tensor) -> Tensor:
-        for is_tiled in (False, True):
+    def _decode_alone(self, codec: Codec, latents: Tensor, ways: Sequence[bool]) -> Tensor:
+        for is_tiled in ways:
             try:
                 return codec.decode(latents, is_alone=True, is_tiled=is_tiled)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             release(self._device)
-        raise OutOfMemoryError(
-            "The picture is too big for this device's memory; ask for a smaller one."
-        )
+        raise OutOfMemoryError(TOO_BIG)

@@ -31,6 +31,7 @@ class _Guest:
 
     live: Live
     key: BatchKey
+    lane: Lane
     table: Table
     asks: tuple[PromptAsk, ...]
     canvas: Canvas | None
@@ -42,11 +43,11 @@ class Entrance:
     def __init__(
         self,
         conditioner: Conditioner,
-        lane_of: Callable[[BatchKey, Model], Lane],
+        open_lane: Callable[[BatchKey, Model], Lane],
         fail: Callable[[Live, Exception], None],
     ) -> None:
         self._conditioner = conditioner
-        self._lane_of = lane_of
+        self._open_lane = open_lane
         self._fail = fail
 
     def admit(self, lives: Sequence[Live], model: Model, tables: Tables) -> list[Live]:
@@ -65,7 +66,7 @@ class Entrance:
                 begin = _begin(guest, model, texts, posteriors)
                 scale = guest.live.request.guidance_scale
                 assert scale is not None
-                guest.live.slot = self._lane_of(guest.key, model).take(begin, scale)
+                guest.live.slot = guest.lane.take(begin, scale)
             except Exception as error:
                 self._fail(guest.live, error)
                 continue
@@ -107,7 +108,13 @@ class Entrance:
             request.height // factor,
             num_chunks,
         )
-        return _Guest(live, key, table, asks, canvas)
+        try:
+            # Before anything is painted or encoded: where not a row fits, this says so.
+            lane = self._open_lane(key, model)
+        except Exception as error:
+            self._fail(live, error)
+            return None
+        return _Guest(live, key, lane, table, asks, canvas)
 
     def _encode_pictures(
         self, guests: Sequence[_Guest], model: Model

@@ -48,7 +48,9 @@ class Lane:
         self._free: list[int] = []
         self.capacity = 0
         self.forward_rows: int | None = None
-        """Of one forward pass, once the device has run out of memory at more."""
+        """Of one forward pass, where more do not fit in the device's memory."""
+        self.most_pictures: int | None = None
+        """Decoded at once; None: no bound is known, 0: not even one but in tiles."""
         device, channels = model.device, model.codec.channels
         size = (channels, key.height, key.width)
         self.history = torch.zeros(0, HISTORY, *size, device=device)

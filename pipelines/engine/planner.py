@@ -5,7 +5,7 @@ The tenant who has used least goes first, measured in cost; nothing waits behind
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64)
 """Rows of a forward pass: what is compiled and captured, and what bounds a batch's drift."""
+
+_REMEMBERED: Final = 8
+"""Ticks of a bucket that its time is taken from."""
+_FORGOTTEN: Final = 64
+"""Ticks after which a bucket that lost is tried again."""
+_CLEARLY: Final = 1.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +61,28 @@ class Shares:
 class TickCosts:
     """What a tick of each bucket takes, learnt while running; at first one unit and one a row."""
 
-    _seconds: dict[int, float] = field(default_factory=dict[int, float])
+    _seconds: dict[int, deque[float]] = field(default_factory=dict[int, "deque[float]"])
+    _ticks: int = 0
+    _last: dict[int, int] = field(default_factory=dict[int, int])
 
     def learn(self, bucket: int, seconds: float) -> None:
-        old = self._seconds.get(bucket)
-        self._seconds[bucket] = seconds if old is None else 0.8 * old + 0.2 * seconds
+        self._ticks += 1
+        self._last[bucket] = self._ticks
+        self._seconds.setdefault(bucket, deque(maxlen=_REMEMBERED)).append(seconds)
 
     def of(self, bucket: int) -> float:
+        """The least of the last few: a neighbour makes ticks slower, never faster."""
         known = self._seconds.get(bucket)
         if known is not None:
-            return known
+            return min(known)
         if not self._seconds:
             return 1.0 + bucket
-        scale = sum(s / (1 + b) for b, s in self._seconds.items()) / len(self._seconds)
+        scale = sum(min(s) / (1 + b) for b, s in self._seconds.items()) / len(self._seconds)
         return scale * (1 + bucket)
+
+    def is_stale(self, bucket: int) -> bool:
+        """Whether it was long ago: machines change."""
+        return self._ticks - self._last.get(bucket, self._ticks) >= _FORGOTTEN
 
 
 class Planner:
@@ -101,8 +115,8 @@ class Planner:
         self._costs[plan.key].learn(plan.bucket, seconds)
 
     def limit(self, key: BatchKey, rows: int) -> None:
-        """Out of memory: this key runs at most so many rows from now on."""
-        self._limits[key] = max(1, rows)
+        """More do not fit in memory: this key runs at most so many from now on, padding too."""
+        self._limits[key] = max((bucket for bucket in BUCKETS if bucket <= rows), default=1)
 
     def forget(self, key: BatchKey) -> None:
         """Its lane is gone; what was learnt about its ticks goes too."""
@@ -138,8 +152,12 @@ class Planner:
         above = next(bucket for bucket in BUCKETS if bucket >= rows)
         below = max((bucket for bucket in BUCKETS if bucket < rows), default=0)
         costs = self._costs[key]
-        if above != rows and below and below / costs.of(below) > rows / costs.of(above):
-            # Full rows now and the rest next time paint faster than padding.
+        if not below or costs.is_stale(above):
+            return Plan(key, tuple(picked), above)
+        # Full rows now and the rest next time paint faster than padding, and on a processor
+        # sometimes faster than twice the rows; a full bucket is left for a clear gain only.
+        gain = _CLEARLY if above == rows else 1.0
+        if below / costs.of(below) > gain * rows / costs.of(above):
             kept: list[Live] = []
             for live in picked:
                 if live.rows <= below - sum(other.rows for other in kept):

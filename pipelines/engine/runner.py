@@ -15,12 +15,13 @@ from ..errors import OutOfMemoryError
 from ..sampling import update
 from ..sampling.table import HISTORY, output_place, state_place
 from .graphs import Graphs
-from .memory import is_out_of_memory, release
+from .memory import TOO_BIG, is_out_of_memory, release
 from .orders import Orders, write_orders
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .compiling import Compiler
     from .lane import Lane
     from .live import Live
     from .planner import Plan
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 class Runner:
     """Advances a plan's requests by one tick; they must have slots in the lane."""
 
-    def __init__(self, *, use_graphs: bool = True) -> None:
+    def __init__(self, compiler: Compiler, *, use_graphs: bool = True) -> None:
+        self._compiler = compiler
         self._graphs = Graphs(self._step) if use_graphs else None
 
     @torch.inference_mode()
@@ -132,7 +134,7 @@ class Runner:
         try:
             context = lane.context[contexts]
             vectors = lane.vectors[contexts] if model.vector_width else None
-            return model.forward(latents, timesteps, context, vectors).float()
+            return self._compiler.forward(model, latents, timesteps, context, vectors).float()
         except Exception as error:
             if not is_out_of_memory(error):
                 log.warning("%d rows failed together", rows, exc_info=rows > 1)
@@ -142,6 +144,4 @@ class Runner:
         release(model.device)
         if rows > 1:
             log.warning("out of memory at %d rows; going on with %d", rows, rows // 2)
-        return OutOfMemoryError(
-            "The picture is too big for this device's memory; ask for a smaller one."
-        )
+        return OutOfMemoryError(TOO_BIG)

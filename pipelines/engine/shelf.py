@@ -7,9 +7,11 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, ModelError
 from ..families.registry import load
 from ..sampling.tables import Tables
+from .appetite import measure
+from .memory import is_out_of_memory, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from ..checkpoint import Checkpoint
     from ..families.family import Model
+    from .appetite import Appetite
+    from .memory import Meter
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,8 @@ class Shelf:
         self._budget_bytes = budget_bytes
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._tables: dict[str, Tables] = {}
+        self._measured: dict[str, int] = {}
+        self._appetites: dict[str, Appetite | None] = {}
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -49,6 +55,10 @@ class Shelf:
     @property
     def num_bytes(self) -> int:
         return sum(model.num_bytes for model in self._models.values())
+
+    def bytes_of(self, name: str) -> int:
+        """Of its weights: as measured, once it has been loaded; before, as they lie on disk."""
+        return self._measured.get(name, self.checkpoints[name].num_bytes)
 
     def checkpoint(self, name: str) -> Checkpoint:
         """Raises `InvalidRequestError` for a name that nobody configured."""
@@ -64,25 +74,34 @@ class Shelf:
         """Whether it is loaded, or fits beside all that are."""
         if name in self._models or self._budget_bytes is None:
             return True
-        return self.num_bytes + self.checkpoints[name].num_bytes <= self._budget_bytes
+        return self.num_bytes + self.bytes_of(name) <= self._budget_bytes
 
     def can_load(self, name: str, is_busy: Callable[[str], bool]) -> bool:
         """Whether it fits beside the models that are painting just now."""
         if name in self._models or self._budget_bytes is None:
             return True
         busy = sum(model.num_bytes for other, model in self._models.items() if is_busy(other))
-        return busy == 0 or busy + self.checkpoints[name].num_bytes <= self._budget_bytes
+        return busy == 0 or busy + self.bytes_of(name) <= self._budget_bytes
 
     def get(self, name: str, is_busy: Callable[[str], bool]) -> Model:
         """The model, loaded if it has to be. Raises `ModelError`."""
         model = self._models.get(name)
         if model is None:
-            self._make_room(self.checkpoints[name].num_bytes, is_busy)
+            self._make_room(self.bytes_of(name), is_busy)
             log.info("loading %s", name)
-            model = load(self.checkpoints[name], self._device, self._dtype)
+            model = self._load(name, is_busy)
+            self._measured[name] = model.num_bytes
+            # Weights on disk may be halves of what they are here.
+            self._make_room(model.num_bytes, is_busy)
             self._models[name] = model
         self._models.move_to_end(name)
         return model
+
+    def appetite(self, name: str, meter: Meter) -> Appetite | None:
+        """Of a loaded model, measured when first asked for."""
+        if name not in self._appetites:
+            self._appetites[name] = measure(self._models[name], meter)
+        return self._appetites[name]
 
     def tables(self, name: str) -> Tables:
         """Of a loaded model's samplers; they outlive its weights."""
@@ -93,6 +112,25 @@ class Shelf:
     def clear(self) -> None:
         self._models.clear()
         gc.collect()
+
+    def _load(self, name: str, is_busy: Callable[[str], bool]) -> Model:
+        """Where memory runs out, once more without the models that nobody needs just now."""
+        for is_last in (False, True):
+            try:
+                return load(self.checkpoints[name], self._device, self._dtype)
+            except Exception as error:
+                cause = error.__cause__ if isinstance(error, ModelError) else error
+                if not (isinstance(cause, Exception) and is_out_of_memory(cause)):
+                    raise
+                if is_last:
+                    raise ModelError(
+                        f"The model {name} does not fit in this device's memory."
+                    ) from error
+            for other in [other for other in self._models if not is_busy(other)]:
+                log.warning("out of memory loading %s: unloading %s", name, other)
+                del self._models[other]
+            release(self._device)
+        raise AssertionError("the second try returns or raises")
 
     def _make_room(self, num_bytes: int, is_busy: Callable[[str], bool]) -> None:
         if self._budget_bytes is None:

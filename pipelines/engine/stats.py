@@ -25,3 +25,5 @@ class EngineStats:
     """Loaded, the most recently used last."""
     memory_bytes: int
     """Of the device, as the allocator counts; on the CPU the process's resident memory."""
+    uncompiled: tuple[tuple[str, str], ...] = ()
+    """(model, why) of those that should be compiled and are not."""

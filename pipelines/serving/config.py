@@ -69,6 +69,8 @@ class PoolConfig:
     """Rows in flight per worker; None: what the engine says."""
     threads: int | None = None
     """Per worker on the CPU; None: the cores, shared among the workers."""
+    is_compiled: bool = False
+    """Whether torch.compile works on each model at a worker's start, for minutes."""
     weights_bytes: int | None = None
     """Of all models held on one device at once; None: all of them are held."""
     memory_limit_bytes: int | None = None

@@ -33,6 +33,7 @@ class Setup:
     dtype: str
     threads: int | None
     max_rows: int | None
+    is_compiled: bool
     weights_bytes: int | None
     memory_limit_bytes: int | None
     fixed_bucket: int | None

@@ -168,6 +168,7 @@ class Supervisor:
             dtype=config.dtype,
             threads=config.threads,
             max_rows=config.max_rows,
+            is_compiled=config.is_compiled,
             weights_bytes=config.weights_bytes,
             memory_limit_bytes=config.memory_limit_bytes,
             fixed_bucket=config.fixed_bucket,

@@ -20,11 +20,13 @@ from limner.bot.opening import open_studio
 from limner.bot.settings import (
     LimitSettings,
     LoggingSettings,
+    LoraSettings,
     ModelSettings,
     SafetySettings,
     Settings,
     StorageSettings,
 )
+from limner.pipelines.request import Lora
 from limner.pipelines.serving.updates import Moved
 from limner.storage.records import JobStatus, Origin
 from tests.pipelines.models import make_house_like
@@ -87,6 +89,7 @@ def settings_for(model: Path, folder: Path, limits: LimitSettings | None = None)
         safety=SafetySettings(blocked_words=("gore", "old neighbour")),
         storage=StorageSettings(folder=folder, free_mib=1),
         limits=limits or LimitSettings(),
+        loras={"ink": LoraSettings(path=folder / "ink.safetensors", weight=0.4)},
     )
 
 
@@ -128,6 +131,15 @@ async def test_a_job_is_painted_stored_settled_and_told(
             assert "a red heart" in image.info["parameters"]
     balance = await studio.storage.ledger.balance(5, 11)
     assert (balance.held, balance.settled) == (0, job.new.cost)
+
+
+@SHARED
+async def test_an_adapter_asked_for_without_a_weight_takes_the_configured_one(
+    opened: tuple[Studio, Listener],
+) -> None:
+    studio, _ = opened
+    judged = await studio.judge(Ask("a cat", loras=(Lora("ink"), Lora("ink", 0.9))), ANN)
+    assert judged.loras == (Lora("ink", 0.4), Lora("ink", 0.9))
 
 
 @SHARED

@@ -113,6 +113,38 @@ def test_where_a_tick_costs_the_same_whatever_its_rows_nobody_waits() -> None:
     assert (plan.rows, plan.bucket) == (34, 64)
 
 
+def test_where_fewer_rows_a_tick_paint_faster_there_are_fewer_rows() -> None:
+    """Past what a processor's caches hold, a bucket of twice the rows takes more than twice."""
+    planner = Planner(max_rows=32)
+    lives = [live(n, str(n)) for n in range(40)]
+    for bucket, seconds in ((8, 0.026), (16, 0.041), (32, 0.089)):
+        planner._costs[SQUARE].learn(bucket, seconds)
+    plan = planner.plan(lives)
+    assert plan is not None
+    assert (plan.rows, plan.bucket) == (16, 16)
+    planner._costs[SQUARE].learn(32, 0.083)
+    plan = planner.plan(lives)
+    assert plan is not None
+    assert plan.bucket == 32, "hardly slower: everybody moves on"
+
+
+def test_one_slow_tick_is_an_accident_and_what_was_slow_once_is_tried_again() -> None:
+    planner = Planner(max_rows=32)
+    lives = [live(n, str(n)) for n in range(40)]
+    taken: list[int] = []
+    for count in range(300):
+        plan = planner.plan(lives)
+        assert plan is not None
+        taken.append(plan.bucket)
+        # A neighbour for the first hundred ticks makes full ones slow.
+        is_slow = plan.bucket == 32 and count < 100
+        planner.finish(plan, 1.0 if is_slow or count == 200 else plan.bucket / 100)
+        if count == 0:
+            planner._costs[SQUARE].learn(16, 0.16)
+    assert taken[20:100].count(16) > 60
+    assert taken[250:].count(32) >= 48
+
+
 def test_a_fixed_bucket_is_kept_whatever_comes() -> None:
     planner = Planner(max_rows=32, fixed_bucket=8)
     for count in (1, 3, 20):

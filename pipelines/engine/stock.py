@@ -1,0 +1,63 @@
+"""A model made ready to paint with: loaded, measured, compiled; what went with it put away.
+
+Which model that is, and when, is the engine's; where the weights lie is `shelf`'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..families.family import Model
+    from .compiling import Compiler
+    from .conditioning import Conditioner
+    from .lane import Lane
+    from .lanes import Lanes
+    from .live import BatchKey
+    from .memory import Meter
+    from .shelf import Shelf
+
+
+class Stock:
+    """Keeps lanes, conditionings and compiled code in step with the loaded weights."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        lanes: Lanes,
+        conditioner: Conditioner,
+        compiler: Compiler,
+        meter: Meter,
+    ) -> None:
+        self._shelf = shelf
+        self._lanes = lanes
+        self._conditioner = conditioner
+        self._compiler = compiler
+        self._meter = meter
+
+    def ready(self, name: str, is_busy: Callable[[str], bool]) -> Model:
+        """The model, loaded and measured if it was not. Raises `ModelError`."""
+        model = self._shelf.get(name, is_busy)
+        self._put_away()
+        self._shelf.appetite(name, self._meter)
+        return model
+
+    def open_lane(self, key: BatchKey, model: Model) -> Lane:
+        """Raises `OutOfMemoryError` where not a row of that size fits."""
+        return self._lanes.open(key, model, self._shelf.appetite(key.model, self._meter))
+
+    def compile(self, model: Model, buckets: Iterable[int]) -> None:
+        self._compiler.warm(model, buckets)
+
+    def clear(self) -> None:
+        """Unloads everything."""
+        self._shelf.clear()
+        self._put_away()
+
+    def _put_away(self) -> None:
+        """What belongs to models that were unloaded: it would keep their weights alive."""
+        for name in self._lanes.close_all_but(self._shelf.is_loaded):
+            self._conditioner.forget(name)
+        self._compiler.forget_all_but(self._shelf.is_loaded)

@@ -1,0 +1,184 @@
+"""What is let in follows what was measured: bounds by shape, and a word before it is tried."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from limner.pipelines import (
+    Engine,
+    Failed,
+    Finished,
+    OutOfMemoryError,
+    Request,
+    describe,
+)
+from limner.pipelines.engine.appetite import Appetite
+from limner.pipelines.engine.memory import CpuMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ASK = Request("a red cat", seed=1, steps=3, guidance_scale=3.0)
+MIB = 2**20
+
+
+@dataclass
+class Device:
+    """A device of a size that the test chooses: every row takes 10 MiB, every picture 5."""
+
+    available: int
+    taken: list[int] = field(default_factory=lambda: [45 * MIB, 15 * MIB, 10 * MIB])
+
+    def held_bytes(self) -> int:
+        return 0
+
+    def available_bytes(self) -> int:
+        return self.available
+
+    def peak_bytes(self, work: Callable[[], object]) -> int:
+        work()
+        return self.taken.pop(0)
+
+
+def count_rows(engine: Engine) -> tuple[list[int], list[int]]:
+    """Of each forward pass and each decode from now on."""
+    rows: list[int] = []
+    pictures: list[int] = []
+    model = engine._shelf.get(engine._shelf.default, lambda _: False)
+    model.unet.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    model.codec.vae.decoder.register_forward_pre_hook(
+        lambda _, given: pictures.append(len(given[0]))
+    )
+    return rows, pictures
+
+
+def test_rows_are_bounded_by_what_was_measured_and_by_their_size(models: dict[str, Path]) -> None:
+    # 85 % of 100 MiB, less the 5 that every pass takes, are 8 rows of 10.
+    engine = Engine([describe(models["sd1"])], meter=Device(100 * MIB))
+    engine.load()
+    rows, _ = count_rows(engine)
+    assert len(engine.run([replace(ASK, seed=seed) for seed in range(12)])) == 12
+    assert max(rows) == 8
+    rows.clear()
+    engine.run([replace(ASK, seed=seed, width=32) for seed in range(6)])
+    assert max(rows) == 4, "twice the area, half the rows"
+
+
+def test_where_only_one_row_fits_the_two_of_a_guided_request_take_turns(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine([describe(models["sd1"])], meter=Device(18 * MIB))
+    engine.load()
+    rows, _ = count_rows(engine)
+    engine.run([replace(ASK, seed=seed) for seed in range(2)])
+    assert set(rows) == {1}
+
+
+@pytest.mark.parametrize(("available", "size"), [(60, 16), (40, 8)], ids=["alone", "in tiles"])
+def test_where_two_pictures_do_not_fit_one_is_decoded_alone_and_where_not_one_in_tiles(
+    available: int, size: int, models: dict[str, Path]
+) -> None:
+    device = Device(available * MIB, [2 * MIB, 2 * MIB, 100 * MIB])
+    engine = Engine([describe(models["house"])], meter=device)
+    engine.load()
+    model = engine._shelf.get(engine._shelf.default, lambda _: False)
+    vae = model.codec.vae
+    vae.tile_latent_min_size, vae.tile_sample_min_size = 8, 64
+    given: list[torch.Size] = []
+    vae.decoder.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].shape))
+    engine.run([replace(ASK, seed=seed) for seed in range(3)])
+    assert {(shape[0], shape[2] <= size) for shape in given} == {(1, True)}
+
+
+def test_a_request_for_which_there_is_no_room_is_told_before_anything_is_painted(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine([describe(models["sd1"])], meter=Device(20 * MIB))
+    engine.load()
+    rows, _ = count_rows(engine)
+    big = engine.add(replace(ASK, width=32, height=32))
+    fits = engine.add(ASK)
+    ends: dict[int, Finished | Failed] = {}
+    while not engine.is_idle:
+        for event in engine.step():
+            if isinstance(event, Finished | Failed):
+                ends[event.request_id] = event
+                if event.request_id == big:
+                    assert rows == []
+    refused = ends[big]
+    assert isinstance(refused, Failed)
+    assert isinstance(refused.error, OutOfMemoryError)
+    assert "too big" in str(refused.error)
+    assert isinstance(ends[fits], Finished)
+
+
+def test_where_the_system_does_not_tell_nothing_is_bounded(models: dict[str, Path]) -> None:
+    class Silent(Device):
+        def peak_bytes(self, work: Callable[[], object]) -> None:
+            work()
+
+    engine = Engine([describe(models["sd1"])], meter=Silent(0))
+    engine.load()
+    rows, _ = count_rows(engine)
+    engine.run([replace(ASK, seed=seed) for seed in range(8)])
+    assert max(rows) == 16
+
+
+def test_rows_and_pictures_of_an_appetite() -> None:
+    appetite = Appetite(fixed=10.0, row_pixel=1.0, picture_pixel=0.5)
+    assert appetite.most_rows(4, 5, 100) == 3
+    assert appetite.most_rows(10, 10, 100) == 0
+    assert appetite.most_pictures(10, 10, 100) == 1
+    assert Appetite(0.0, 0.0, 0.0).most_rows(4, 5, 1) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process measures its own peak")
+def test_the_meter_of_a_cpu_sees_a_peak_that_is_gone_again() -> None:
+    meter = CpuMeter()
+    peak = meter.peak_bytes(lambda: torch.ones(64 * MIB, dtype=torch.uint8))
+    assert peak is not None
+    assert 60 * MIB < peak < 100 * MIB
+    nothing = meter.peak_bytes(lambda: None)
+    assert nothing is not None
+    assert nothing < 8 * MIB
+    assert meter.available_bytes() > 0
+
+
+_UNDER_A_LIMIT = """
+import logging, resource, sys
+import psutil
+from limner.bot.settings import HOUSE_MODEL
+from limner.pipelines import Engine, Request, describe
+logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+engine = Engine([describe(HOUSE_MODEL)], max_rows=64)
+engine.load()
+appetite = engine._shelf.appetite(engine._shelf.default, engine._meter)
+row = appetite.row_pixel * 16 * 16
+room = int(int(sys.argv[1]) * row + appetite.fixed)
+limit = psutil.Process().memory_info().vms + room
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+engine.run([Request("a cat", seed=seed, steps=1) for seed in range(32)])
+print("bucket", engine.stats.last_bucket)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
+def test_under_a_memory_limit_the_engine_never_has_to_run_out() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _UNDER_A_LIMIT, "40"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "out of memory" not in done.stdout
+    bucket = int(done.stdout.split("bucket ")[1].split()[0])
+    assert 8 <= bucket <= 32, "64 rows are wanted, and do not fit"
