@@ -21,8 +21,11 @@ from .decoding import encode
 from .errors import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PIL import Image
 
+    from ..storage.storage import Storage
     from .studio import Studio
 
 _CHUNK: Final = "limner-draft"
@@ -87,6 +90,23 @@ async def load_draft(studio: Studio, sha256: str) -> tuple[Draft, Image.Image, I
     except (StorageError, ValidationError, KeyError) as error:
         raise RefusedError("This preview is too old: begin again.") from error
     return draft, picture, mask
+
+
+async def forget_drafts(storage: Storage, user_id: int) -> int:
+    """Removes a user's previews and the pictures under them; how many files went."""
+
+    def owned(hashes: Sequence[str]) -> set[str]:
+        theirs, others = set[str](), set[str]()
+        for sha256 in hashes:
+            try:
+                draft, _ = _read(storage.images.path(sha256).read_bytes())
+            except (OSError, ValueError, SyntaxError, KeyError):
+                continue
+            (theirs if draft.owner_id == user_id else others).update((sha256, draft.picture))
+        return theirs - others
+
+    hashes = await storage.unneeded_files()
+    return await storage.remove_unneeded(await asyncio.to_thread(owned, hashes))
 
 
 def _written(draft: Draft, mask: Image.Image) -> bytes:

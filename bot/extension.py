@@ -17,6 +17,7 @@ from . import settings as settings_file
 from .cards import DYNAMIC_ITEMS
 from .cogs.imagine import Imagine
 from .cogs.inpaint import Inpaint
+from .cogs.privacy import Privacy
 from .cogs.queue import Queue
 from .cogs.quota import Quota
 from .cogs.variation import Variation
@@ -61,7 +62,7 @@ async def load_into(bot: commands.Bot) -> None:
         studio = await resources.enter_async_context(open_studio(settings))
         delivery = await resources.enter_async_context(Delivery(bot, studio))
         await bot.add_cog(ContextCog(Context(studio, delivery)))
-        for cog in (Imagine, Variation, Inpaint, Queue, Quota):
+        for cog in (Imagine, Variation, Inpaint, Queue, Privacy, Quota):
             await _add(bot, cog(bot, studio, delivery))
         bot.add_dynamic_items(*DYNAMIC_ITEMS)
         resources.callback(bot.remove_dynamic_items, *DYNAMIC_ITEMS)

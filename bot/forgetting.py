@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .attendance import Attendance
+from .drafts import forget_drafts
 from .errors import RefusedError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Forgetting:
         try:
             await self._accepting.absent(user_id)
             await self._stop_all_of(user_id)
+            await forget_drafts(self._storage, user_id)
             return await self._storage.forget_user(user_id)
         finally:
             self._leaving.discard(user_id)

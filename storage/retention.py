@@ -154,16 +154,23 @@ class Sweeper:
             num_missing += await self._database.transaction(body)
         return num_missing
 
+    async def unneeded(self) -> list[str]:
+        """Files that neither a picture nor a job needs, or not yet: what is being asked for."""
+        paths = await asyncio.to_thread(lambda: list(self._files.all()))
+        return [path.name for path in await self._unneeded(paths)]
+
     async def _remove_unneeded(self, sizes: Collection[Path], grace_s: float) -> list[Path]:
+        # Compared with the files' own dates, so it is the machine's clock.
+        unless_since = time.time() - grace_s
+        return await self._remove(await self._unneeded(sizes), unless_since=unless_since)
+
+    async def _unneeded(self, paths: Collection[Path]) -> list[Path]:
         needed: set[str] = set()
         parameters = {"inputs_since": self._clock() - INPUTS_KEPT_S}
         for statement in ("live_files", "input_files"):
             found = await self._database.all(_SQL[statement], parameters)
             needed.update(row["sha256"] for row in found)
-        # Compared with the files' own dates, so it is the machine's clock.
-        unless_since = time.time() - grace_s
-        unneeded = [path for path in sizes if path.name not in needed]
-        return await self._remove(unneeded, unless_since=unless_since)
+        return [path for path in paths if path.name not in needed]
 
     async def _remove(self, paths: Sequence[Path], *, unless_since: float) -> list[Path]:
         removed: list[Path] = []

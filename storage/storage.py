@@ -29,7 +29,7 @@ from .retention import Retention, Sweeper
 from .usage import UsageReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Collection
     from pathlib import Path
 
     from .backup import BackedUp
@@ -131,3 +131,11 @@ class Storage:
     async def forget_user(self, user_id: int) -> Forgotten:
         """Deletes all that is kept about a user, see `privacy.py` for what must stay."""
         return await self._privacy.forget_user(user_id)
+
+    async def unneeded_files(self) -> list[str]:
+        """Hashes of what no picture and no job needs, or not yet."""
+        return await self._sweeper.unneeded()
+
+    async def remove_unneeded(self, hashes: Collection[str]) -> int:
+        """Removes those of them that are still not needed, and tells how many."""
+        return await self._sweeper.remove_unneeded(hashes)

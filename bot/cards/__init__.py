@@ -8,6 +8,7 @@ from __future__ import annotations
 from .audit_page import TurnPage
 from .buttons import Again, Cancel, Delete, Remix
 from .confirm import Confirm, NeverMind
+from .forgetting import ForgetMe
 from .inpaint import MaskButton
 from .menu import PictureMenu
 from .quota_reset import ResetEverybody
@@ -21,6 +22,7 @@ DYNAMIC_ITEMS = (
     PictureMenu,
     Confirm,
     NeverMind,
+    ForgetMe,
     MaskButton,
     TurnPage,
     UsageBy,
