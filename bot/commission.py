@@ -159,8 +159,9 @@ async def _is_from_age_restricted(context: Context, ask: Ask) -> bool:
 
 
 def may_moderate(interaction: discord.Interaction) -> bool:
-    """Whether this person keeps order in this channel."""
-    return bool(interaction.guild_id) and interaction.permissions.manage_messages
+    """Whether this person keeps order in this channel, or runs the server."""
+    may = interaction.permissions
+    return bool(interaction.guild_id) and (may.manage_messages or may.manage_guild)
 
 
 def require_admin(interaction: discord.Interaction) -> None:
