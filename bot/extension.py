@@ -15,6 +15,7 @@ from discord.ext import commands
 
 from . import settings as settings_file
 from .cards import DYNAMIC_ITEMS
+from .cogs.admin import Admin
 from .cogs.imagine import Imagine
 from .cogs.inpaint import Inpaint
 from .cogs.privacy import Privacy
@@ -62,7 +63,7 @@ async def load_into(bot: commands.Bot) -> None:
         studio = await resources.enter_async_context(open_studio(settings))
         delivery = await resources.enter_async_context(Delivery(bot, studio))
         await bot.add_cog(ContextCog(Context(studio, delivery)))
-        for cog in (Imagine, Variation, Inpaint, Queue, Privacy, Quota):
+        for cog in (Imagine, Variation, Inpaint, Queue, Privacy, Quota, Admin):
             await _add(bot, cog(bot, studio, delivery))
         bot.add_dynamic_items(*DYNAMIC_ITEMS)
         resources.callback(bot.remove_dynamic_items, *DYNAMIC_ITEMS)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from .admin_lists import ClearRule, DropEntry, LiftBan, ListPage
+from .admin_panel import FormButton, NsfwSelect, SwitchButton
 from .audit_page import TurnPage
 from .buttons import Again, Cancel, Delete, Remix
 from .confirm import Confirm, NeverMind
@@ -25,6 +27,13 @@ DYNAMIC_ITEMS = (
     ForgetMe,
     MaskButton,
     TurnPage,
+    SwitchButton,
+    FormButton,
+    NsfwSelect,
+    ClearRule,
+    LiftBan,
+    DropEntry,
+    ListPage,
     UsageBy,
     ResetEverybody,
 )
