@@ -291,6 +291,25 @@ async def test_a_job_of_a_model_that_is_gone_fails_with_a_sentence(
 
 
 @SHARED
+async def test_a_job_whose_picture_has_gone_fails_with_a_sentence_and_costs_nothing(
+    opened: tuple[Studio, Listener],
+) -> None:
+    studio, listener = opened
+    sha256 = await studio.keep(png_of(Image.new("RGB", (64, 64), "blue")))
+    ask = Ask("a cat", Kind.VARIATION, seed=1, width=64, height=64, init_image=sha256, strength=0.5)
+    studio.pool.pause()
+    job = await studio.submit(ask, BOBS, BOB)
+    studio.storage.images.path(sha256).unlink()
+    with pytest.raises(RefusedError, match="is gone"):
+        await studio.submit(ask, BOBS, BOB)
+    studio.pool.resume()
+    told, _ = await listener.end_of(job)
+    assert told.status is JobStatus.FAILED
+    assert "send it again" in told.error
+    assert (await studio.storage.ledger.balance(5, 12)).held == 0
+
+
+@SHARED
 async def test_who_stops_waiting_for_an_acceptance_still_gets_the_picture(
     opened: tuple[Studio, Listener],
 ) -> None:
