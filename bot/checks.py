@@ -120,8 +120,7 @@ class Checks:
             )
 
     def _tidied(self, sentence: str) -> str:
-        models = self._studio.settings.models.values()
-        return tidied(sentence, tuple({model.path.parent for model in models}))
+        return tidied(sentence, self._studio.settings.private_folders)
 
 
 def _posting(permissions: discord.Permissions) -> Finding:
