@@ -30,6 +30,14 @@ MINUTES = {
     "denoiser": 240.0,
     "decoder": 60.0,
 }
+# What a longer run sets, and the stage that it is said to; see that stage's own help.
+WIDER = {
+    "sources": "data",
+    "languages": "data",
+    "pairs": "data",
+    "backgrounds": "data",
+    "emphasis": "latents",
+}
 
 
 def free_port() -> int:
@@ -74,11 +82,20 @@ def main() -> None:
     )
     for stage, minutes in MINUTES.items():
         parser.add_argument(f"--{stage.replace('_', '-')}-minutes", type=float, default=minutes)
+    for name, stage in WIDER.items():
+        parser.add_argument(f"--{name}", help=f"handed to {stage}")
+    parser.add_argument("--flips", action="store_true", help="handed to latents")
     options = parser.parse_args()
     for stage in STAGES[STAGES.index(options.first) : STAGES.index(options.last) + 1]:
         arguments = ["--root", str(options.root)]
         if stage in MINUTES:
             arguments += ["--minutes", str(getattr(options, f"{stage}_minutes"))]
+        for name, wanted in WIDER.items():
+            value = getattr(options, name)
+            if wanted == stage and value is not None:
+                arguments += [f"--{name}", value]
+        if stage == "latents" and options.flips:
+            arguments.append("--flips")
         several = options.processes if stage == "denoiser" else 1
         if several > 1:
             arguments += ["--threads", str(max(1, (os.cpu_count() or 1) // several))]

@@ -78,6 +78,7 @@ def pairs(
                 flips=False,
                 simple=False,
                 beside=named(rows[b]),
+                foreign=(),
             ),
             side_by_side(pictures[a], pictures[b]),
         )
@@ -112,6 +113,6 @@ def backgrounds(
         flat = on_background(picture, grounds[word])
         opaque = np.full((*flat.shape[:2], 1), 255, np.uint8)
         yield (
-            replace(row, natural=False, simple=False, background=word),
+            replace(row, natural=False, simple=False, background=word, foreign=()),
             np.concatenate([flat, opaque], -1),
         )

@@ -9,6 +9,7 @@ from .sources import TEACHER, read_member
 from .workspace import Workspace
 
 CAPTIONS_A_ROW = 4
+FOREIGN_SHARE = 0.4  # of a picture's captions, where other languages were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,19 @@ class CaptionBank:
 
     texts: list[str]
     of_row: list[list[int]]
+    # What each text means in English, which is all that the teacher reads; mostly the text itself.
+    meanings: list[str]
 
 
-def caption(row: Row, rng: random.Random) -> str:
-    """A sentence that may be said of a row's picture."""
+def caption(row: Row, rng: random.Random) -> tuple[str, str]:
+    """A sentence that may be said of a row's picture, and what it means in English."""
+    if row.foreign and rng.random() < FOREIGN_SHARE:
+        return rng.choice(row.foreign), row.label
+    text = english_caption(row, rng)
+    return text, text
+
+
+def english_caption(row: Row, rng: random.Random) -> str:
     if row.beside or row.background:
         return write_scene_caption(
             row.names,
@@ -39,10 +49,17 @@ def write_bank(rows: list[Row], seed: int) -> CaptionBank:
     rng = random.Random(seed)
     index: dict[str, int] = {}
     of_row: list[list[int]] = []
+    meanings: list[str] = []
     for row in rows:
-        texts = [caption(row, rng) for _ in range(CAPTIONS_A_ROW)]
-        of_row.append([index.setdefault(text.lower(), len(index)) for text in texts])
-    return CaptionBank(list(index), of_row)
+        places: list[int] = []
+        for _ in range(CAPTIONS_A_ROW):
+            text, meaning = caption(row, rng)
+            place = index.setdefault(text.lower(), len(index))
+            if place == len(meanings):
+                meanings.append(meaning.lower())
+            places.append(place)
+        of_row.append(places)
+    return CaptionBank(list(index), of_row, meanings)
 
 
 def other_words(workspace: Workspace, rows: list[Row]) -> list[str]:

@@ -99,6 +99,7 @@ class Thing:
     subgroup: str
     colour: str = ""  # the colour its label states
     flips: bool = field(default=True)
+    foreign: tuple[str, ...] = ()  # what other languages call it
 
 
 def normal_hexcode(code: str) -> str:
@@ -115,8 +116,8 @@ def split_colour(label: str) -> tuple[str, str]:
     return "", label
 
 
-def read_things(downloads: Path) -> list[Thing]:
-    """Every base emoji (no skin tones, no flags) with its English words."""
+def read_things(downloads: Path, languages: tuple[str, ...] = ()) -> list[Thing]:
+    """Every base emoji (no skin tones, no flags) with its English words, and other languages'."""
     archive = WORDS.archive(downloads)
     entries = read_json(archive, "package/en/data.json")
     messages = read_json(archive, "package/en/messages.json")
@@ -124,6 +125,10 @@ def read_things(downloads: Path) -> list[Thing]:
     subgroups = {group["order"]: group["key"] for group in messages["subgroups"]}
     codes = [read_json(archive, f"package/en/shortcodes/{name}.json") for name in SHORTCODES]
     things: list[Thing] = []
+    foreign: dict[str, list[str]] = {}
+    for language in languages:
+        for entry in read_json(archive, f"package/{language}/data.json"):
+            foreign.setdefault(entry["hexcode"], []).append(entry["label"].lower())
     for entry in entries:
         if "group" not in entry:
             continue
@@ -147,6 +152,7 @@ def read_things(downloads: Path) -> list[Thing]:
                 subgroup=subgroups[entry["subgroup"]],
                 colour=colour,
                 flips=not words & NO_FLIP and "geometric" not in subgroups[entry["subgroup"]],
+                foreign=tuple(dict.fromkeys(foreign.get(entry["hexcode"], []))),
             )
         )
     return things

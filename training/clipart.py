@@ -28,15 +28,15 @@ PUBLIC_DOMAIN = {
 }
 # Charts, cards, LEDs, signs, persons, and pictures of no single thing.
 LEFT_OUT_FOLDERS_LIST = """
-people buttons computer/buttons computer/diagrams computer/network geography logos office/charts
-recreation/games recreation/religion shapes signs_and_symbols special tools/weapons
+people decorations buttons computer/buttons computer/diagrams computer/network geography logos
+office/charts recreation/games recreation/religion shapes signs_and_symbols special tools/weapons
 education/charts
 """
 LEFT_OUT_FOLDERS = tuple(LEFT_OUT_FOLDERS_LIST.split())
 KEPT_PEOPLE = ("people/clothing", "people/smilies", "people/bodypart")
 KEPT_SIGNS = ("signs_and_symbols/weather", "signs_and_symbols/clocks")
 LEFT_OUT_WORDS_LIST = """
-silhouette
+silhouette judo karate yoga you break horizon
 babe bra card chart collection diagram erotic erotik example fart flag flowchart girl girls
 gradient graph heil icon icons kanji led logo man map men menu naked networksym nude pantyhose
 part pattern people person poster semaphore sex sexy sign signalflag symbol template text toilet

@@ -119,6 +119,7 @@ def paint_rows(drawing: Drawing) -> list[tuple[Row, Picture]]:
             is_held_out(thing.hexcode),
             drawing.source.package,
             drawing.source.licence,
+            foreign=thing.foreign if natural else (),
         )
 
     rows = [(row(word, True), picture)]
@@ -142,10 +143,15 @@ def paint_rows(drawing: Drawing) -> list[tuple[Row, Picture]]:
 
 
 def render_sources(
-    sources: Iterable[Source], downloads: Path, *, workers: int, limit: int = 0
+    sources: Iterable[Source],
+    downloads: Path,
+    *,
+    workers: int,
+    limit: int = 0,
+    languages: tuple[str, ...] = (),
 ) -> tuple[list[Row], list[Picture]]:
     """Every drawing of the chosen packages, recoloured where one hue makes it."""
-    todo = list(read_drawings(sources, downloads))
+    todo = list(read_drawings(sources, downloads, languages))
     if limit:
         todo = sample_each(todo, limit)
     rows: list[Row] = []
@@ -184,6 +190,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=0, help="drawings a source, for a trial")
     parser.add_argument("--pairs", type=int, default=0, help="pictures of two things side by side")
     parser.add_argument("--backgrounds", type=int, default=0, help="pictures on a coloured ground")
+    parser.add_argument(
+        "--languages", default="", help="that captions also speak, for example zh,es,de"
+    )
     options = parser.parse_args(argv)
     workspace = Workspace(options.root)
     sources = choose(options.sources)
@@ -191,7 +200,11 @@ def main(argv: list[str] | None = None) -> None:
     for source in {*sources, NOTO, *NOT_PICTURES}:
         fetch(source, workspace.downloads)
     rows, pictures = render_sources(
-        sources, workspace.downloads, workers=options.workers, limit=options.limit
+        sources,
+        workspace.downloads,
+        workers=options.workers,
+        limit=options.limit,
+        languages=tuple(filter(None, options.languages.split(","))),
     )
     for row, picture in shapes.paint_shapes():
         rows.append(Row(**row))

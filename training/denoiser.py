@@ -66,15 +66,22 @@ SHEET_PROMPTS = (
 class Examples:
     """What stage 4 wrote, and drawing batches from it."""
 
-    latents: Tensor  # (pictures, 4, 16, 16) float32
-    captions: Tensor  # (pictures, captions a picture) places in `hidden`
-    weights: Tensor  # (pictures,)
+    latents: Tensor  # (latents, 4, 16, 16) float32
+    captions: Tensor  # (latents, captions a picture) places in `hidden`
+    weights: Tensor  # (latents,)
     hidden: Tensor  # (captions, 77, width) float16; row 0 is the empty caption
 
     @classmethod
     def load(cls, workspace: Workspace) -> "Examples":
         pictures, words = load_file(workspace.latents), load_file(workspace.captions)
-        return cls(pictures["latents"], words["captions"], pictures["weights"], words["hidden"])
+        captions = words["captions"]
+        # A mirror image has its picture's captions; without any, latents and captions go in step.
+        said = pictures.get("said", torch.arange(len(pictures["latents"])))
+        if int(said.max()) + 1 != len(captions):
+            raise SystemExit(
+                "latents and captions were made with different emphasis; run `latents` again"
+            )
+        return cls(pictures["latents"], captions[said], pictures["weights"], words["hidden"])
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents and their hidden states, some of them of the empty caption."""

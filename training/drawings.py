@@ -106,9 +106,11 @@ def read_three_d(things: dict[str, Thing], downloads: Path) -> Iterator[tuple[Th
                 break
 
 
-def read_drawings(sources: Iterable[Source], downloads: Path) -> Iterator[Drawing]:
+def read_drawings(
+    sources: Iterable[Source], downloads: Path, languages: tuple[str, ...] = ()
+) -> Iterator[Drawing]:
     """Every drawing of the chosen packages, package by package."""
-    everything = read_things(downloads)
+    everything = read_things(downloads, languages)
     things = {thing.hexcode: thing for thing in everything if is_core(thing)}
     for source in sources:
         archive = source.archive(downloads)

@@ -39,7 +39,8 @@ mountain volcano island
 """
 COMMON = frozenset(COMMON_WORDS.split())
 SIMPLE_SHARE = 0.24  # of everything shown, for the plain things in every colour
-# Pictures shown less often than this, relative to the most common, are left out of a run.
+# Pictures shown less often than this, relative to the most common, are left out of a run; of every
+# thing its foremost drawing stays, or whole groups (all hands) would never be painted at all.
 LEAST = 0.02
 
 
@@ -72,5 +73,12 @@ def show_weights(rows: list[Row], emphasis: float) -> NDArray[np.float64]:
     weights[simple] *= (
         SIMPLE_SHARE / (1 - SIMPLE_SHARE) * (others or 1.0) / max(weights[simple].sum(), 1e-9)
     )
-    weights[weights < LEAST * weights.max()] = 0.0
+    foremost: dict[str, int] = {}
+    for i, row in enumerate(rows):
+        best = foremost.setdefault(row.hexcode, i)
+        if weights[i] > weights[best]:
+            foremost[row.hexcode] = i
+    seldom = weights < LEAST * weights.max()
+    seldom[list(foremost.values())] = False
+    weights[seldom] = 0.0
     return weights / weights.sum()

@@ -14,43 +14,25 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from diffusers import StableDiffusionPipeline
-from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from . import colours
-from .autoencoder import psnr
+from .autoencoder import psnr, to_pictures, to_tensor
 from .export import HOUSE
-from .judge import train_judge
+from .judge import Judge, load_judge, meant_by, train_judge
 from .latents import encode_captions
 from .manifest import Row, on_background, read_manifest
 from .painting import decode_latents, paint_latents
 from .prompts import PROMPTS
+from .retrieval import measure_retrieval
 from .sheets import save_labelled_sheet, save_sheet
+from .unseen import judge_words
 from .workspace import Workspace, stage_parser
 
 SIMPLE_THINGS = ("heart", "circle", "square", "star", "balloon", "book", "apple", "car")
 SEEDS = (0, 1, 2)
 STEPS = 20
 GUIDANCE = 5.0
-# A word that no caption holds, and the thing it means.
-SYNONYM_LIST = """
-pup = dog; hound = dog; kitten = cat; feline = cat; stallion = horse; pony = horse; swine = pig;
-hare = rabbit; serpent = snake; ape = monkey; vehicle = car; sedan = car; cottage = house;
-aircraft = airplane; jet = airplane; yacht = sailboat; motorbike = motorcycle; novel = book;
-textbook = book; blossom = cherry blossom; pine = evergreen tree; oak = deciduous tree; blaze =
-fire; trousers = jeans; sneaker = running shoe; spectacles = glasses; violinist = violin; drums
-= drum; pistol = water pistol; sword = crossed swords; bulb = light bulb; toadstool = mushroom;
-maize = ear of corn; cookies = cookie; loaf = bread; espresso = hot beverage; wine = wine glass;
-lager = beer mug; ocean = water wave; terrier = dog; poodle = dog; mutt = dog; tabby = cat; mare
-= horse; colt = horse; piglet = pig; toad = frog; chimp = monkey; orca = whale; cobra = snake;
-hornet = honeybee; dwelling = house; mansion = house; coupe = car; limousine = car; bonfire =
-fire; parasol = umbrella; gown = dress; stool = chair; armchair = chair; mattress = bed; mallet
-= hammer; cello = violin; steamship = ship; trout = fish; falcon = eagle; bunnies = rabbit
-"""
-SYNONYMS = dict(pair.split(" = ") for pair in " ".join(SYNONYM_LIST.split()).split("; "))
-NUM_UNSEEN = 40
-
 Table = dict[str, float | int | str]
 
 
@@ -80,6 +62,13 @@ class Painter:
             painted.append(decode_latents(self.parts.vae, latents))
         return np.concatenate(painted)
 
+    @torch.no_grad()
+    def soften(self, pictures: np.ndarray) -> np.ndarray:
+        """Real pictures as the shipped autoencoder gives them back."""
+        with self._accelerator.autocast():
+            latents = self.parts.vae.encode(to_tensor(pictures)).latent_dist.mode()
+            return to_pictures(self.parts.vae.decode(latents).sample)
+
 
 def with_alpha(picture: np.ndarray) -> np.ndarray:
     """A painted picture as RGBA whose near-white ground is transparent."""
@@ -108,64 +97,69 @@ def judge_colours(painter: Painter, folder: Path, guidance: float = GUIDANCE) ->
     }
 
 
-def judge_things(
+def make_judge(
     painter: Painter,
     rows: list[Row],
     pictures: np.ndarray,
+    workspace: Workspace,
     options: argparse.Namespace,
-    folder: Path,
+) -> Judge:
+    """The judge of this recipe, made now or kept from before."""
+    recipe = {"version": 2, "steps": options.judge_steps, "batch": 128, "seed": 7}
+    path = workspace.run("evaluate") / "judge.pt"
+    if judge := load_judge(path, recipe):
+        return judge
+    judge = train_judge(
+        rows,
+        pictures,
+        workspace.downloads,
+        painter.soften,
+        steps=recipe["steps"],
+        batch=recipe["batch"],
+        seed=recipe["seed"],
+    )
+    judge.save(path, recipe)
+    return judge
+
+
+def judge_things(
+    painter: Painter, rows: list[Row], judge: Judge, options: argparse.Namespace, folder: Path
 ) -> Table:
-    """Names drawn by a fixed seed, each painted with three seeds and recognised by the judge."""
-    judge = train_judge(rows, pictures, steps=options.judge_steps, batch=96, seed=7)
-    labels = {row.label: row.hexcode for row in rows if row.group != "shapes"}
-    names = random.Random(2024).sample(sorted(labels), options.things)
-    right: list[bool] = []
-    for seed in SEEDS[: options.seeds]:
-        painted = painter.paint([f"a {name}" for name in names], seed)
-        ranked = judge.rank(painted)
-        right += [labels[name] in best for name, best in zip(names, ranked, strict=True)]
-        if seed == SEEDS[0]:
-            save_sheet(painted[:100], 10, folder / "things.png")
-    return {
-        "things in the judge's top 5": round(float(np.mean(right)), 3),
-        "things painted": len(right),
+    """Names drawn by a fixed seed, each painted with three seeds and recognised by the judge.
+
+    Without guidance one seed has to do: that figure only shows which way guidance moves things.
+    """
+    meant = meant_by(rows)
+    names = random.Random(2024).sample(sorted(meant), options.things)
+    prompts = [f"a {name}" for name in names]
+    table: Table = {}
+    for guidance in (GUIDANCE, 1.0):
+        first: list[bool] = []
+        right: list[bool] = []
+        for seed in SEEDS[: options.seeds if guidance == GUIDANCE else 1]:
+            painted = painter.paint(prompts, seed, guidance)
+            ranked = judge.rank(painted)
+            right += [
+                bool(meant[name] & set(best)) for name, best in zip(names, ranked, strict=True)
+            ]
+            first += [best[0] in meant[name] for name, best in zip(names, ranked, strict=True)]
+            if seed == SEEDS[0]:
+                marked = [
+                    f"{'' if meant[name] & set(best) else 'not: '}{name}"[:24]
+                    for name, best in zip(names, ranked, strict=True)
+                ]
+                sheet = folder / f"things-{guidance:g}.png"
+                save_labelled_sheet([painted], marked, 14, sheet, cell_px=112)
+        table |= {
+            f"things in the judge's top 5, guidance {guidance:g}": round(float(np.mean(right)), 3),
+            f"things the judge names first, guidance {guidance:g}": round(float(np.mean(first)), 3),
+            f"things painted, guidance {guidance:g}": len(right),
+        }
+    return table | {
         "judge's own top 5 on held-out renders": round(judge.held_out_top5, 3),
+        "the same renders through the shipped autoencoder": round(judge.soft_top5, 3),
         "held-out renders": judge.num_held_out,
     }
-
-
-@torch.no_grad()
-def pooled(pipeline: StableDiffusionPipeline, texts: list[str]) -> Tensor:
-    vectors = []
-    for start in range(0, len(texts), 128):
-        tokens = pipeline.tokenizer(texts[start : start + 128], padding=True, return_tensors="pt")
-        vectors.append(pipeline.text_encoder(**tokens).pooler_output)
-    return functional.normalize(torch.cat(vectors), dim=-1)
-
-
-def judge_words(pipeline: StableDiffusionPipeline, rows: list[Row]) -> Table:
-    """Synonyms that no caption holds: is the nearest known name the thing meant?"""
-    known: dict[str, str] = {}
-    for row in rows:
-        for name in row.names:
-            known.setdefault(name, row.label)
-    spoken = {word for name in known for word in name.split()} | {
-        tag for row in rows for tag in row.tags
-    }
-    unseen = [(word, thing) for word, thing in SYNONYMS.items() if word not in spoken]
-    fresh = dict(unseen[:NUM_UNSEEN])
-    names = list(known)
-    nearest = (
-        pooled(pipeline, [f"a {w}" for w in fresh]) @ pooled(pipeline, [f"a {n}" for n in names]).T
-    ).argmax(1)
-    got = [names[i] for i in nearest.tolist()]
-    same = [
-        thing in (name, known[name]) or thing in name.split() or thing in known[name].split()
-        for thing, name in zip(fresh.values(), got, strict=True)
-    ]
-    for word, name, right in zip(fresh, got, same, strict=True):
-        print(f"  {word}: {name}{'' if right else '  (not it)'}")
-    return {"unseen words right": round(float(np.mean(same)), 3), "unseen words": len(same)}
 
 
 def measure_speed(folder: Path) -> Table:
@@ -190,10 +184,11 @@ def measure_speed(folder: Path) -> Table:
 def main(argv: list[str] | None = None) -> None:
     parser = stage_parser(__doc__, minutes=0)
     parser.add_argument("--pipeline", type=Path, default=HOUSE)
-    parser.add_argument("--parts", default="speed,psnr,words,colours,things,sheet")
+    parser.add_argument("--parts", default="speed,psnr,words,retrieval,colours,things,sheet")
     parser.add_argument("--things", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3, help="for the things")
-    parser.add_argument("--judge-steps", type=int, default=1500)
+    parser.add_argument("--judge-steps", type=int, default=1300)
+    parser.add_argument("--retrieval-steps", type=int, default=600)
     parser.add_argument("--guidances", default="1,5", help="for the colours")
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
@@ -217,11 +212,16 @@ def main(argv: list[str] | None = None) -> None:
         }
     if "words" in parts:
         table |= judge_words(painter.parts, rows)
+    if "retrieval" in parts:
+        table |= measure_retrieval(
+            painter.parts, rows, pictures, steps=options.retrieval_steps, seed=options.seed
+        )
     if "colours" in parts:
         for guidance in tqdm([float(g) for g in options.guidances.split(",")], desc="colours"):
             table |= judge_colours(painter, folder, guidance)
     if "things" in parts:
-        table |= judge_things(painter, rows, pictures, options, folder)
+        judge = make_judge(painter, rows, pictures, workspace, options)
+        table |= judge_things(painter, rows, judge, options, folder)
     if "sheet" in parts:
         painted = [painter.paint(list(PROMPTS), seed) for seed in SEEDS[:2]]
         save_labelled_sheet(painted, list(PROMPTS), 5, folder / "prompts.png")

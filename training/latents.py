@@ -22,12 +22,18 @@ from .workspace import Workspace, stage_parser
 
 @torch.no_grad()
 def encode_pictures(
-    model: AutoencoderKL, pictures: np.ndarray, rows: np.ndarray, accelerator: Accelerator
+    model: AutoencoderKL,
+    pictures: np.ndarray,
+    rows: np.ndarray,
+    accelerator: Accelerator,
+    *,
+    mirrored: bool = False,
 ) -> Tensor:
     """Posterior means, ``(rows, 4, 16, 16)`` float32."""
     means = []
     for start in tqdm(range(0, len(rows), 16), desc="pictures", mininterval=10):
         flat = np.stack([on_background(np.asarray(pictures[i])) for i in rows[start : start + 16]])
+        flat = flat[:, :, ::-1] if mirrored else flat
         target = to_tensor(flat).to(accelerator.device, memory_format=torch.channels_last)
         with accelerator.autocast():
             means.append(model.encode(target).latent_dist.mode().float().cpu())
@@ -85,7 +91,13 @@ def prepare_captions(
 
 
 def prepare_pictures(
-    workspace: Workspace, shown: np.ndarray, weights: np.ndarray, accelerator: Accelerator
+    workspace: Workspace,
+    rows: list[Row],
+    shown: np.ndarray,
+    weights: np.ndarray,
+    accelerator: Accelerator,
+    *,
+    flips: bool,
 ) -> None:
     """Encode every shown picture, and write the autoencoder whose latents have deviation 1."""
     pictures = np.load(workspace.pictures, mmap_mode="r")
@@ -97,9 +109,18 @@ def prepare_pictures(
     fold_normalisation(vae, mean.to(accelerator.device), deviation.to(accelerator.device))
     vae.register_to_config(scaling_factor=round(float(1.0 / latents.std()), 4))
     vae.save_pretrained(workspace.run("latents") / "autoencoder")
-    kept = {"latents": latents.contiguous(), "weights": torch.from_numpy(weights[shown])}
+    said = torch.arange(len(shown))  # whose captions each latent has
+    shares = torch.from_numpy(weights[shown])
+    if flips:
+        turned = torch.tensor([i for i, row in enumerate(shown) if rows[row].flips])
+        # The folded model's latents are already those of mean 0 and deviation 1.
+        mirrored = encode_pictures(vae, pictures, shown[turned.numpy()], accelerator, mirrored=True)
+        shares[turned] /= 2
+        latents = torch.cat([latents, mirrored])
+        said, shares = torch.cat([said, turned]), torch.cat([shares, shares[turned]])
+    kept = {"latents": latents.contiguous(), "weights": shares, "said": said}
     save_file(kept, workspace.latents)
-    print(f"{len(shown)} pictures; latents had deviation {deviation.tolist()}")
+    print(f"{len(latents)} pictures; latents had deviation {deviation.tolist()}")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -108,6 +129,9 @@ def main(argv: list[str] | None = None) -> None:
         "--emphasis", type=float, default=16.0, help="how much more common things are shown"
     )
     parser.add_argument("--parts", default="captions,pictures")
+    parser.add_argument(
+        "--flips", action="store_true", help="mirror images too, of what holds no text"
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
     workspace = Workspace(options.root)
@@ -119,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     if "captions" in parts:
         prepare_captions(workspace, rows, shown, options.seed, accelerator)
     if "pictures" in parts:
-        prepare_pictures(workspace, shown, weights, accelerator)
+        prepare_pictures(workspace, rows, shown, weights, accelerator, flips=options.flips)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Row:
     licence: str
     background: str = ""  # the colour word of its ground, where that is not white
     beside: str = ""  # what stands on its right, where it is one of two things
+    foreign: tuple[str, ...] = ()  # what other languages call it, as it is drawn
 
 
 def write(workspace: Workspace, rows: list[Row], pictures: list[Picture]) -> None:
@@ -45,7 +46,8 @@ def read_manifest(workspace: Workspace) -> list[Row]:
     with workspace.manifest.open(encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
     for record in records:
-        record["names"], record["tags"] = tuple(record["names"]), tuple(record["tags"])
+        for field in ("names", "tags", "foreign"):
+            record[field] = tuple(record.get(field, ()))
     return [Row(**record) for record in records]
 
 

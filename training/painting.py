@@ -28,12 +28,15 @@ def paint_latents(
     generator = torch.Generator("cpu").manual_seed(seed)
     noise = torch.randn(1, 4, 16, 16, generator=generator)
     x = noise.repeat(len(hidden), 1, 1, 1).to(hidden.device)
-    context = torch.cat([empty.expand_as(hidden), hidden])
+    is_guided = guidance != 1.0
+    context = torch.cat([empty.expand_as(hidden), hidden]) if is_guided else hidden
     for t in scheduler.timesteps:
         with torch.autocast(hidden.device.type, torch.bfloat16):
-            out = unet(torch.cat([x, x]), t, context).sample.float()
-        without, with_words = out.chunk(2)
-        x = scheduler.step(without + guidance * (with_words - without), t, x).prev_sample
+            out = unet(torch.cat([x, x]) if is_guided else x, t, context).sample.float()
+        if is_guided:
+            without, with_words = out.chunk(2)
+            out = without + guidance * (with_words - without)
+        x = scheduler.step(out, t, x).prev_sample
     return x
 
 

@@ -28,6 +28,10 @@ from .workspace import Workspace, stage_parser
 
 TEACHER_WEIGHT = 4.0
 MAX_LENGTH = 24  # no caption is longer; behind the end CLIP's padding repeats the end token
+# Most texts end early and attention looks back only, so they are read up to the longest of their
+# kind; now and then to the full length, which teaches the far padding to say the same.
+SHORT_END = 7
+FULL_LENGTH_SHARE = 0.1
 
 
 class PictureTower(nn.Sequential):
@@ -54,11 +58,20 @@ class Trainee(nn.Module):
         self.pictures = PictureTower()
         self.log_scale = nn.Parameter(torch.tensor(2.7))
 
-    def read(self, tokens: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    def read(self, tokens: Tensor, ends: Tensor, *, in_full: bool) -> tuple[Tensor, Tensor]:
         """Unit vectors at the end token and at the last padding, which should say the same."""
-        hidden = self.text(input_ids=tokens).last_hidden_state.float()
-        pooled = hidden[torch.arange(len(tokens)), ends]
-        return functional.normalize(pooled, dim=-1), functional.normalize(hidden[:, -1], dim=-1)
+        end = torch.empty(len(tokens), TEXT_WIDTH, device=tokens.device)
+        padding = torch.empty_like(end)
+        is_short = ends <= (-1 if in_full else SHORT_END)
+        for group in (is_short.nonzero()[:, 0], (~is_short).nonzero()[:, 0]):
+            if not len(group):
+                continue
+            places = ends[group]
+            length = tokens.shape[1] if in_full else min(int(places.max()) + 2, tokens.shape[1])
+            hidden = self.text(input_ids=tokens[group, :length]).last_hidden_state.float()
+            end[group] = hidden[torch.arange(len(group)), places]
+            padding[group] = hidden[:, -1]
+        return functional.normalize(end, dim=-1), functional.normalize(padding, dim=-1)
 
 
 def contrast(a: Tensor, b: Tensor, scale: Tensor | float) -> Tensor:
@@ -87,7 +100,7 @@ def teacher_targets(workspace: Workspace, bank: CaptionBank, words: list[str]) -
         targets = load_file(path)["targets"]
         if len(targets) == count:
             return targets.float()
-    embeddings = embed(bank.texts + words, workspace.downloads)
+    embeddings = embed(bank.meanings + words, workspace.downloads)
     targets = functional.normalize(
         embeddings @ principal_projection(embeddings, TEXT_WIDTH), dim=-1
     )
@@ -126,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
 
     model = Trainee(build_text_encoder(tokenizer)).to(accelerator.device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), options.learning_rate, betas=(0.9, 0.98), weight_decay=0.05
+        model.parameters(), options.learning_rate, betas=(0.9, 0.98), weight_decay=0.05, fused=True
     )
     step, spent_s = 0, 0.0
     if state := load_checkpoint(folder / "checkpoint.pt"):
@@ -151,7 +164,8 @@ def main(argv: list[str] | None = None) -> None:
         ids = torch.tensor([*said, *extra], device=accelerator.device)
         seen = pictures[torch.from_numpy(chosen)].to(accelerator.device).float() / 127.5 - 1
         with accelerator.autocast():
-            end, padding = model.read(tokens[ids], ends[ids])
+            in_full = rng.random() < FULL_LENGTH_SHARE
+            end, padding = model.read(tokens[ids], ends[ids], in_full=in_full)
             look = functional.normalize(model.pictures(seen).float(), dim=-1)
         wanted = targets[ids]
         image_loss = contrast(end[: options.batch], look, model.log_scale.exp().clamp(max=50))

@@ -1,17 +1,21 @@
 """Every stage for a few steps on a few drawn pictures, and going on after a kill."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from training import autoencoder, denoiser, export, latents, synonyms, text_encoder
 from training.caption_bank import other_words, write_bank
-from training.manifest import read_manifest
+from training.manifest import on_background, read_manifest
+from training.networks import build_text_encoder
+from training.tokenizer import build_tokenizer
 from training.workspace import Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the stages' libraries, not ours
@@ -39,13 +43,18 @@ def taught(workspace: Workspace) -> Workspace:
 
 
 def test_the_stages_make_a_pipeline_that_diffusers_loads_and_paints_with(
-    taught: Workspace, tmp_path: Path
+    taught: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(denoiser, "SHEET_PROMPTS", denoiser.SHEET_PROMPTS[:2])
     few = ["--threads", "2", "--batch", "2"]
     autoencoder.main(stage(taught, *few, "--max-steps", "2"))
     text_encoder.main(stage(taught, *few, "--max-steps", "2"))
+    text_encoder.main(stage(taught, *few, "--max-steps", "3"))
+    assert steps(taught, "text_encoder") == 3
     latents.main(stage(taught, "--threads", "2"))
     denoiser.main(stage(taught, *few, "--max-steps", "2"))
+    denoiser.main(stage(taught, *few, "--max-steps", "3"))
+    assert steps(taught, "denoiser") == 3
     assert list(taught.run("denoiser").glob("sheet-*.png"))
 
     shown = load_file(taught.latents)["latents"]
@@ -125,3 +134,54 @@ def test_folding_the_normalisation_changes_latents_but_not_pictures() -> None:
     torch.testing.assert_close(after.mean((0, 2, 3)), torch.zeros(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(after.std((0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
     torch.testing.assert_close(again, painted, atol=1e-4, rtol=1e-3)
+
+
+def test_a_mirror_image_shares_its_pictures_captions_and_weight(workspace: Workspace) -> None:
+    rows = [replace(row, flips=i % 2 == 0) for i, row in enumerate(read_manifest(workspace))]
+    shown = np.array([2, 3, 4, 7])
+    weights = np.zeros(len(rows))
+    weights[shown] = (0.4, 0.3, 0.2, 0.1)
+    pictures = np.load(workspace.pictures)
+    pictures[:, :, :64, 3] = 0  # half of each is gone, or no mirror image would differ
+    np.save(workspace.pictures, pictures)
+    vae = autoencoder.build()
+    vae.save_pretrained(workspace.run("autoencoder") / "model")
+    latents.prepare_pictures(workspace, rows, shown, weights, Accelerator(cpu=True), flips=True)
+    hidden = torch.randn(9, 77, 256).half()
+    captions = torch.arange(1, 9).view(4, 2)
+    save_file({"hidden": hidden, "captions": captions}, workspace.captions)
+
+    examples = denoiser.Examples.load(workspace)
+    assert examples.weights.tolist() == pytest.approx([0.2, 0.3, 0.1, 0.1, 0.2, 0.1])
+    assert examples.captions.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8], [1, 2], [5, 6]]
+    turned = autoencoder.to_tensor(on_background(pictures[4])[None, :, ::-1])
+    finished = AutoencoderKL.from_pretrained(workspace.run("latents") / "autoencoder")
+    with torch.no_grad():
+        wanted = finished.encode(turned).latent_dist.mode()[0]
+    like = torch.nn.functional.cosine_similarity
+    mirrored, plain = (like(examples.latents[i].ravel(), wanted.ravel(), 0) for i in (5, 2))
+    assert mirrored > 0.95  # encoded in bfloat16
+    assert mirrored > plain + 0.05
+
+    save_file({"hidden": hidden, "captions": captions[:3]}, workspace.captions)
+    with pytest.raises(SystemExit, match="emphasis"):
+        denoiser.Examples.load(workspace)
+
+
+def test_a_short_text_reads_the_same_whether_its_padding_is_cut_or_not(
+    workspace: Workspace,
+) -> None:
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(workspace.downloads, workspace.root / "tokenizer")
+    trainee = text_encoder.Trainee(build_text_encoder(tokenizer)).eval()
+    texts = ["a", "a red circle", "circle " * 4, "a rather long text about a circle"]
+    encoded = tokenizer(
+        texts, padding="max_length", truncation=True, max_length=24, return_tensors="pt"
+    )
+    ends = encoded.attention_mask.sum(1) - 1
+    assert (ends <= text_encoder.SHORT_END).any()
+    assert (ends > text_encoder.SHORT_END).any()
+    with torch.no_grad():
+        cut, _ = trainee.read(encoded.input_ids, ends, in_full=False)
+        whole, _ = trainee.read(encoded.input_ids, ends, in_full=True)
+    torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-4)

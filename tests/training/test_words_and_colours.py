@@ -1,6 +1,7 @@
 """Captions say the colour that is there; recolouring gives the colour it was asked for."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,3 +57,14 @@ def test_plain_things_are_shown_in_all_their_colours_alike() -> None:
     hearts = [w for w, row in zip(weights, rows, strict=True) if row.label == "heart"]
     assert np.ptp(hearts) < 1e-9
     assert abs(weights.sum() - 1) < 1e-9
+
+
+def test_no_thing_is_left_out_however_common_others_are() -> None:
+    rows = [Row(**{**fields}) for fields, _ in paint_shapes()]
+    hand = replace(
+        rows[0], hexcode="hand", names=("hand",), group="people-body", simple=False, style="noto"
+    )
+    common = replace(hand, hexcode="dog", names=("dog",), group="animals", style="flat")
+    weights = show_weights([*rows, common, hand, replace(hand, natural=False)], 500.0)
+    assert weights[-3] > 20 * weights[-2] > 0
+    assert weights[-1] == 0
