@@ -21,7 +21,7 @@ from .errors import RefusedError
 from .expressions import Expressions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from ..storage.guild_records import Ban, BlockEntry, Permission
     from ..storage.storage import Storage
@@ -60,8 +60,9 @@ class Slowness:
 class RuleBook:
     """Reads a server's rules when they are first asked for."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, clock: Callable[[], float] = time.time) -> None:
         self._storage = storage
+        self._clock = clock
         self._rules: OrderedDict[int, Rules] = OrderedDict()
         self._turn = asyncio.Lock()
         """Reading and changing take turns, so that nothing older than a change is kept."""
@@ -94,7 +95,7 @@ class RuleBook:
         """A ban that holds now."""
         for each in self._storage.moderation.ids_of(user_id) if rules.bans else ():
             ban = rules.bans.get(each)
-            if ban is not None and (ban.until is None or ban.until > time.time()):
+            if ban is not None and (ban.until is None or ban.until > self._clock()):
                 return ban
         return None
 
@@ -121,7 +122,7 @@ class RuleBook:
         key = guild_id, pattern
         before = self._slow.get(key)
         count = 1 if before is None else before.num_times + 1
-        self._slow[key] = Slowness(count, time.time())
+        self._slow[key] = Slowness(count, self._clock())
         self._slow.move_to_end(key)
         if len(self._slow) > _MAX_GUILDS:
             self._slow.popitem(last=False)
