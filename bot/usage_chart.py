@@ -36,7 +36,7 @@ _BADGE_INK = "#1d1e2c"
 
 _MARGIN = 56
 _RADIUS = 40
-_TITLE, _TOTAL, _LABEL, _VALUE = 44, 92, 40, 46
+_TITLE, _TOTAL, _LABEL, _VALUE = 50, 96, 44, 52
 _HEAD_HEIGHT = 212
 _ROW_HEIGHT = 104
 _BAR_THICKNESS = 56
@@ -44,6 +44,7 @@ _BADGE = 68
 _VALUE_ROOM = 190
 _PLOT_HEIGHT = 420
 _BAR_WIDTH = 104
+_GAP = 24
 _CORNER = 22
 _LEAST = 16
 
@@ -85,11 +86,11 @@ def ranked(title: str, total: int, bars: Sequence[Bar]) -> bytes:
 
 def upright(title: str, total: int, bars: Sequence[Bar]) -> bytes:
     """Standing bars in the order of time, as PNG."""
-    height = _HEAD_HEIGHT + _VALUE + _PLOT_HEIGHT + 2 * _LABEL + _MARGIN + 28
+    foot = _HEAD_HEIGHT + _GAP + _VALUE + _PLOT_HEIGHT
+    height = foot + 2 * _LABEL + _MARGIN + 28
     canvas = _Canvas(height)
     canvas.head(title, total)
     most = max([bar.amount for bar in bars] or [0])
-    foot = _HEAD_HEIGHT + _VALUE + _PLOT_HEIGHT
     slot = (WIDTH_PX - 2 * _MARGIN) / max(1, len(bars))
     half = min(_BAR_WIDTH, slot * 0.68) / 2
     canvas.line(_MARGIN, foot + 1, WIDTH_PX - _MARGIN)

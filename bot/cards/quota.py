@@ -47,7 +47,7 @@ def account_card(
         parts.append("\n".join(["**At most**", *caps]))
     elif account.num_unfinished:
         parts.append(_under_way(account.num_unfinished))
-    parts.append(small("1 credit: a picture at its model's usual settings"))
+    parts.append(small("1 credit: a picture at usual settings"))
     return _card(parts)
 
 
@@ -132,8 +132,9 @@ def _share(share: Share) -> Iterator[str]:
 def _grants(grants: Sequence[Grant]) -> Iterator[str]:
     yield "**Granted beside that**"
     for grant in grants[:_MAX_GRANTS]:
-        until = f"until <t:{int(grant.expires_at)}:f>" if grant.expires_at else "for good"
-        yield f"{left_text(grant.left)} {until}"
+        # Short enough for one line on a phone.
+        until = f", ends <t:{int(grant.expires_at)}:R>" if grant.expires_at else " for good"
+        yield f"{left_text(grant.left)}{until}"
         if grant.reason:
             reason = " ".join(grant.reason.split())
             yield small(f"“{escape(shorten(reason, _REASON_LENGTH))}”")
@@ -190,7 +191,9 @@ def granted_text(amount: int, expires_at: float | None) -> str:
 def _card(parts: Sequence[str]) -> ui.LayoutView:
     view = ui.LayoutView(timeout=None)
     container = ui.Container[ui.LayoutView]()
-    for part in parts:
+    for place, part in enumerate(parts):
+        if place:
+            container.add_item(ui.Separator())
         container.add_item(ui.TextDisplay(part))
     view.add_item(container)
     return view

@@ -80,7 +80,7 @@ def test_no_figure_runs_into_another_or_over_the_edge(num_bars: int, amount: int
     slot = (usage_chart.WIDTH_PX - 112) / num_bars
     for place in range(1, num_bars):
         edge = round(56 + place * slot)
-        figures = standing[200:255, edge - 1 : edge + 1, :3]
+        figures = standing[220:280, edge - 1 : edge + 1, :3]
         assert (figures == GROUND).all(), f"two figures meet at {edge}"
 
 

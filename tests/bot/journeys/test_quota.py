@@ -307,7 +307,7 @@ async def test_a_grant_is_spent_beside_the_rule_and_expires_by_the_servers_clock
     await paint(place)
     text = await done_by(place, place.alice, "show")
     assert "**0.5 credits left**" in text
-    assert "0.5 credits until <t:1893495600:f>" in text
+    assert "0.5 credits, ends <t:1893495600:R>" in text
     refused = await said(await ask(place))
     assert refused.startswith("That costs 1 credit and you have 0.5 credits left, and waiting")
     for expiry, words in (("2020-01-01", "has passed"), ("soon", "7d, 12h, or 2026-12-01")):
