@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _CHUNK_PIXELS: Final = 4 * 512 * 512
 """Decoded at once: more holds up the next tick; a batch of one is slower a picture."""
 _MAX_CHUNK: Final = 4
+_COMPANY_TICKS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,12 @@ class Darkroom:
     def is_empty(self) -> bool:
         return not self._sheets
 
-    def choose(self, lives: Sequence[Live], lanes: Lanes) -> list[Live]:
-        """The oldest that is not in development yet, and others of its batch key."""
+    def choose(self, lives: Sequence[Live], lanes: Lanes, tick: int | None) -> list[Live]:
+        """The oldest that is not in development yet, and others of its batch key.
+
+        A single one costs as much as two, so while others are painted (`tick` counts) it waits a
+        moment for company.
+        """
         busy = {live.id for sheet in self._sheets for live in sheet.lives}
         free = [live for live in lives if live.id not in busy]
         if not free or len(self._sheets) > 1:
@@ -87,7 +92,9 @@ class Darkroom:
         fitting = lanes[key].most_pictures
         most = min(self._most, _CHUNK_PIXELS // (first.width * first.height))
         most = max(1, most if fitting is None else min(most, fitting))
-        return [live for live in free if live.key == key][:most]
+        chosen = [live for live in free if live.key == key][:most]
+        is_waiting = tick is not None and tick - chosen[0].denoised_tick < _COMPANY_TICKS
+        return [] if len(chosen) == 1 < most and is_waiting else chosen
 
     def begin(self, lane: Lane, lives: Sequence[Live]) -> None:
         """Raises `OutOfMemoryError` where not even one picture in tiles fits."""

@@ -299,7 +299,7 @@ class Engine:
         now = time.perf_counter()
         if live.is_denoised:
             live.phase = Phase.DECODING
-            live.denoised_at = now
+            live.denoised_at, live.denoised_tick = now, self._ticks
         elif live.is_watched and now - live.previewed_at >= _PREVIEW_EVERY_S:
             live.previewed_at = now
             self._preview(live, lane)
@@ -316,7 +316,8 @@ class Engine:
 
     def _develop(self) -> bool:
         """Finished latents become pictures, a few at a time."""
-        lives = self._darkroom.choose(self._crowd.in_phase(Phase.DECODING), self._lanes)
+        now = self._ticks if self._crowd.live_rows else None
+        lives = self._darkroom.choose(self._crowd.in_phase(Phase.DECODING), self._lanes, now)
         if lives and lives[0].key is not None:
             try:
                 self._darkroom.begin(self._lanes[lives[0].key], lives)

@@ -60,6 +60,8 @@ class Live:
     previewed_at: float = 0.0
     joined_at: float = 0.0
     denoised_at: float = 0.0
+    denoised_tick: int = 0
+    """Of the engine, not its own."""
     encoded_s: float = field(default=0.0)
 
     @property

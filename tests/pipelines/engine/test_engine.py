@@ -113,6 +113,34 @@ def test_cancel_in_any_phase_frees_rows_before_the_next_tick(
     assert [type(end) for end in ends if end.request_id == other] == [Finished]
 
 
+def _count_decodes(engine: Engine) -> list[int]:
+    decodes: list[int] = []
+    vae = engine._shelf.get(engine._shelf.default, lambda _: False).codec.vae
+    vae.decoder.register_forward_pre_hook(lambda _, given: decodes.append(len(given[0])))
+    return decodes
+
+
+def test_a_finished_picture_waits_a_tick_for_company_but_not_for_long(engine: Engine) -> None:
+    decodes = _count_decodes(engine)
+    first, second, long = (engine.add(replace(ASK, steps=steps)) for steps in (4, 5, 12))
+    run_until(engine, Finished, first)
+    assert decodes == [2], "one costs as much as two"
+    engine.cancel(second)
+    run_until(engine, Finished, long)
+    decodes.clear()
+    lone, _ = engine.add(replace(ASK, steps=4)), engine.add(replace(ASK, steps=30))
+    ticks = engine.stats.ticks
+    run_until(engine, Finished, lone)
+    assert engine.stats.ticks - ticks <= 4 + 2
+    assert decodes == [2]
+    engine.close()
+
+
+def test_a_lone_picture_is_decoded_at_once(engine: Engine) -> None:
+    request_id = engine.add(replace(ASK, steps=3))
+    assert run_until(engine, Finished, request_id) == 5, "let in, three ticks, decoded"
+
+
 def test_a_flood_of_one_tenant_does_not_hold_up_another(engine: Engine) -> None:
     for seed in range(100):
         engine.add(replace(ASK, seed=seed, tenant="flood"))
