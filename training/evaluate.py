@@ -19,11 +19,12 @@ from tqdm import tqdm
 from . import colours
 from .autoencoder import psnr, to_pictures, to_tensor
 from .export import HOUSE
-from .judge import Judge, load_judge, meant_by, train_judge
+from .judge import Judge, load_judge, train_judge
 from .latents import encode_captions
 from .manifest import Row, on_background, read_manifest
 from .painting import decode_latents, paint_latents
 from .prompts import PROMPTS
+from .renders import meant_by
 from .retrieval import measure_retrieval
 from .sheets import save_labelled_sheet, save_sheet
 from .unseen import judge_words

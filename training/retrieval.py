@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from .caption_bank import write_bank
 from .captions import write_caption
-from .judge import NO_THINGS, build_network, jitter, shrink
+from .judge import build_network
 from .manifest import Row, on_background
+from .renders import NO_THINGS, jitter, shrink
 from .unseen import pooled
 
 NUM_SEARCHED = 1000

@@ -9,10 +9,10 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from training import judge, retrieval
+from training import judge, renders, retrieval
 from training.colours import Picture
 from training.export import HOUSE
-from training.manifest import Row
+from training.manifest import Row, on_background
 from training.shapes import paint_shapes
 from training.unseen import pooled
 
@@ -35,14 +35,14 @@ def test_the_judge_tells_shapes_in_colours_that_it_never_saw(
     drawn: tuple[list[Row], list[Picture]], tmp_path: Path
 ) -> None:
     torch.set_num_threads(1)
-    renders = judge.known_renders(drawn[0], np.stack(drawn[1]))
-    assert len(renders.codes) == len(drawn[0])
-    seen = [i for i, colour in enumerate(renders.styles) if colour in SEEN]
-    fresh = [i for i, colour in enumerate(renders.styles) if colour not in SEEN]
-    classes = sorted(set(renders.codes))
-    network = judge.fit_network(judge.pick(renders, seen), classes, steps=50, batch=24, seed=0)
-    best = judge.likelihoods(network, renders.small[fresh]).argmax(-1).tolist()
-    right = [renders.codes[i] == classes[which] for i, which in zip(fresh, best, strict=True)]
+    known = renders.known_renders(drawn[0], np.stack(drawn[1]))
+    assert len(known.codes) == len(drawn[0])
+    seen = [i for i, colour in enumerate(known.styles) if colour in SEEN]
+    fresh = [i for i, colour in enumerate(known.styles) if colour not in SEEN]
+    classes = sorted(set(known.codes))
+    network = judge.fit_network(renders.pick(known, seen), classes, steps=50, batch=24, seed=0)
+    best = judge.likelihoods(network, known.small[fresh]).argmax(-1).tolist()
+    right = [known.codes[i] == classes[which] for i, which in zip(fresh, best, strict=True)]
     assert np.mean(right) > 0.6  # chance is one in twelve
 
     made = judge.Judge(network, classes, 0.5, 0.4, 7)
@@ -50,7 +50,7 @@ def test_the_judge_tells_shapes_in_colours_that_it_never_saw(
     made.save(tmp_path / "judge.pt", recipe)
     kept = judge.load_judge(tmp_path / "judge.pt", recipe)
     assert kept is not None
-    flat = np.stack([judge.on_background(picture) for picture in drawn[1][:5]])
+    flat = np.stack([on_background(picture) for picture in drawn[1][:5]])
     assert kept.rank(flat) == made.rank(flat)
     assert (kept.held_out_top5, kept.soft_top5, kept.num_held_out) == (0.5, 0.4, 7)
     assert judge.load_judge(tmp_path / "judge.pt", {"steps": 61}) is None
@@ -61,8 +61,8 @@ def test_a_thing_told_by_its_colour_is_not_known_recoloured(
 ) -> None:
     row = replace(drawn[0][0], stated=True)
     turned = replace(row, natural=False, colour="teal")
-    renders = judge.known_renders([row, turned, drawn[0][1]], np.stack(drawn[1][:3]))
-    assert renders.natural == [True, True]
+    known = renders.known_renders([row, turned, drawn[0][1]], np.stack(drawn[1][:3]))
+    assert known.natural == [True, True]
 
 
 def test_a_caption_finds_its_drawing_through_the_frozen_text_encoder(
