@@ -12,12 +12,15 @@ from dataclasses import dataclass
 
 _KEPT = 0.98
 """A report's weight after each later one."""
+_COLD = 10
+"""Reports, the first ones, that are forgotten faster: caches fill and tables are fitted in them."""
 
 
 @dataclass(slots=True)
 class Pace:
     """A running least-squares fit, per model, that forgets."""
 
+    _reports: int = 0
     _nn: float = 0.0
     _nw: float = 0.0
     _ww: float = 0.0
@@ -34,12 +37,15 @@ class Pace:
             return
         seconds *= max(1.0, live_weight / weight)
         weight = max(weight, live_weight)
+        warmth = min(1.0, (self._reports + 4) / (_COLD + 4))
+        self._reports += 1
+        kept = _KEPT * warmth
         # A report of k ticks carries k times the evidence of one: its sums, over sqrt(k).
-        self._nn = self._nn * _KEPT + ticks
-        self._nw = self._nw * _KEPT + weight
-        self._ww = self._ww * _KEPT + weight * weight / ticks
-        self._ns = self._ns * _KEPT + seconds
-        self._ws = self._ws * _KEPT + weight * seconds / ticks
+        self._nn = self._nn * kept + ticks
+        self._nw = self._nw * kept + weight
+        self._ww = self._ww * kept + weight * weight / ticks
+        self._ns = self._ns * kept + seconds
+        self._ws = self._ws * kept + weight * seconds / ticks
 
     def round_s(self, weight: float) -> float:
         """Seconds until rows that weigh this much have advanced once; 0 before measurements."""

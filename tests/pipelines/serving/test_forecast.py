@@ -90,6 +90,14 @@ def test_rows_that_do_not_fit_into_one_tick_make_the_round_longer() -> None:
     assert pace.round_s(32) == pytest.approx(0.32, rel=0.01)
 
 
+def test_a_cold_first_tick_is_soon_outweighed() -> None:
+    pace = Pace()
+    pace.observe(1, 16, 16, 0.7)
+    for _ in range(9):
+        pace.observe(1, 16, 16, 0.1)
+    assert pace.round_s(16) == pytest.approx(0.1, rel=0.25)
+
+
 def test_the_pace_follows_a_change() -> None:
     pace = Pace()
     for tick in (0.1, 0.3):

@@ -154,11 +154,19 @@ def some_ticket(number: int, chance: random.Random, tenants: int, sizes: tuple[i
 def test_told_waits_are_right_under_a_load_that_stays(
     sizes: tuple[int, ...], tenants: int, most: float
 ) -> None:
+    """Several such loads together: one alone is right or wrong as chance has it."""
+    judged = [pair for seed in range(1, 5) for pair in told_and_real(seed, sizes, tenants)]
+    assert len(judged) > 120
+    assert statistics.median(abs(told - real) / real for told, real in judged) < most
+    assert 0.6 < statistics.median(told / real for told, real in judged) < 1.5
+
+
+def told_and_real(seed: int, sizes: tuple[int, ...], tenants: int) -> list[tuple[float, float]]:
     """A queue of about thirty that neither grows nor empties: one comes for each that begins."""
-    chance = random.Random(1)
+    chance = random.Random(seed)
     world = World(chance, max_rows=32)
     number = 0
-    while len(world.begun_at) < 200:
+    while len(world.begun_at) < 150:
         while world.queue.num_waiting < 30:
             number += 1
             world.ask(some_ticket(number, chance, tenants, sizes))
@@ -166,7 +174,4 @@ def test_told_waits_are_right_under_a_load_that_stays(
     late = [key for key in world.told if key in world.begun_at and int(key) > 60]
     pairs = [(world.told[key], world.begun_at[key] - world.asked_at[key]) for key in late]
     longest = max(real for _, real in pairs)
-    judged = [(told, real) for told, real in pairs if real > 0.05 * longest]
-    assert len(judged) > 50
-    assert statistics.median(abs(told - real) / real for told, real in judged) < most
-    assert 0.6 < statistics.median(told / real for told, real in judged) < 1.5
+    return [(told, real) for told, real in pairs if real > 0.05 * longest]
