@@ -80,6 +80,38 @@ class Audit:
         await self._database.transaction(body)
 
 
+class Trail:
+    """`record` with a clock, for those whose every change has all of it to say."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+
+    def add(
+        self,
+        transaction: Transaction,
+        guild_id: int,
+        action: str,
+        by: int,
+        subject: str,
+        subject_id: int,
+        before: object,
+        after: object,
+        reason: str,
+    ) -> None:
+        record(
+            transaction,
+            guild_id,
+            action,
+            at=self._clock(),
+            actor_id=by,
+            subject=subject,
+            subject_id=subject_id,
+            before=before,
+            after=after,
+            reason=reason,
+        )
+
+
 def record(
     transaction: Transaction,
     guild_id: int,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .audit import record
+from .audit import Trail
 from .guild_records import GuildSettings, NsfwPolicy, Permission, Subject
 from .queries import load
 
@@ -25,7 +25,7 @@ class Guilds:
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
-        self._clock = clock
+        self._trail = Trail(clock)
 
     async def settings(self, guild_id: int) -> GuildSettings:
         row = await self._database.one(_SQL["settings"], {"guild_id": guild_id})
@@ -61,7 +61,7 @@ class Guilds:
                     "blocks_shipped_words": int(after.blocks_shipped_words),
                 },
             )
-            self._record(
+            self._trail.add(
                 transaction,
                 guild_id,
                 "settings.change",
@@ -92,7 +92,7 @@ class Guilds:
             transaction.run(
                 _SQL["put_permission"], {**key, "is_allowed": int(permission.is_allowed)}
             )
-            self._record(
+            self._trail.add(
                 transaction,
                 guild_id,
                 "permission.set",
@@ -124,7 +124,7 @@ class Guilds:
             if before is None:
                 return False
             transaction.run(_SQL["drop_permission"], key)
-            self._record(
+            self._trail.add(
                 transaction,
                 guild_id,
                 "permission.drop",
@@ -138,31 +138,6 @@ class Guilds:
             return True
 
         return await self._database.transaction(body)
-
-    def _record(
-        self,
-        transaction: Transaction,
-        guild_id: int,
-        action: str,
-        by: int,
-        subject: str,
-        subject_id: int,
-        before: object,
-        after: object,
-        reason: str,
-    ) -> None:
-        record(
-            transaction,
-            guild_id,
-            action,
-            at=self._clock(),
-            actor_id=by,
-            subject=subject,
-            subject_id=subject_id,
-            before=before,
-            after=after,
-            reason=reason,
-        )
 
 
 def _settings(row: sqlite3.Row | None) -> GuildSettings:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .audit import record
+from .audit import Trail
 from .guild_records import Ban, BlockedPicture, BlockEntry
 from .ledger import LAST_ID
 from .queries import load
@@ -32,6 +32,7 @@ class Moderation:
         self._database = database
         self._pseudonyms = pseudonyms
         self._clock = clock
+        self._trail = Trail(clock)
 
     async def ban(
         self, guild_id: int, user_id: int, *, by: int, reason: str = "", until: float | None = None
@@ -47,7 +48,7 @@ class Moderation:
                 _SQL["put_ban"], {**names, "reason": reason, "by_user_id": by, "until": until}
             )
             after = Ban(user_id, reason, by, now, until)
-            self._record(
+            self._trail.add(
                 transaction,
                 guild_id,
                 "ban.set",
@@ -70,7 +71,7 @@ class Moderation:
             transaction.run(_SQL["drop_ban"], names)
             if before is None:
                 return False
-            self._record(
+            self._trail.add(
                 transaction, guild_id, "ban.drop", by, "user", user_id, _ban(before), None, reason
             )
             return True
@@ -115,7 +116,7 @@ class Moderation:
                 if transaction.run(_SQL["insert_block"], parameters):
                     added.append(pattern)
             if added:
-                self._record(
+                self._trail.add(
                     transaction,
                     guild_id,
                     "blocklist.add",
@@ -141,7 +142,7 @@ class Moderation:
             if before is None:
                 return False
             transaction.run(_SQL["drop_block"], key)
-            self._record(
+            self._trail.add(
                 transaction,
                 guild_id,
                 "blocklist.drop",
@@ -193,31 +194,6 @@ class Moderation:
             )
             for row in rows
         ]
-
-    def _record(
-        self,
-        transaction: Transaction,
-        guild_id: int,
-        action: str,
-        by: int,
-        subject: str,
-        subject_id: int,
-        before: object,
-        after: object,
-        reason: str,
-    ) -> None:
-        record(
-            transaction,
-            guild_id,
-            action,
-            at=self._clock(),
-            actor_id=by,
-            subject=subject,
-            subject_id=subject_id,
-            before=before,
-            after=after,
-            reason=reason,
-        )
 
 
 def _ban(row: sqlite3.Row) -> Ban:
