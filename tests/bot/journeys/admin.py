@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limner.bot.cogs.admin import Admin
 from limner.bot.cogs.inpaint import Inpaint
+from limner.bot.cogs.quota import Quota
 from limner.bot.cogs.variation import Variation
 
 from .conftest import StudioBot
@@ -24,7 +25,8 @@ class AdminBot(StudioBot):
         for cog in (Variation, Inpaint):
             await self.add_cog(cog(self, self._studio, self.delivery))
         await super().setup_hook()
-        await self.add_cog(Admin(self, self._studio, self.delivery))
+        for cog in (Quota, Admin):
+            await self.add_cog(cog(self, self._studio, self.delivery))
         await self.tree.sync()
 
 

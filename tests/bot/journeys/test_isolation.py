@@ -327,6 +327,12 @@ async def were_settings_changed(scene: Scene) -> bool:
     return bool(entries)
 
 
+async def raise_quota(scene: Scene, person: str) -> bool:
+    own = scene.people[person]
+    await scene.answer(await scene.command(person, "quota grant", member=own, amount=5.0))
+    return bool(await scene.studio.storage.audit.entries(scene.guild_id, action="quota."))
+
+
 async def lift_ban(scene: Scene, person: str) -> bool:
     moderation = scene.studio.storage.moderation
     await moderation.ban(scene.guild_id, 4242, by=1)
@@ -377,6 +383,7 @@ DEEDS: dict[str, Callable[[Scene, str], Awaitable[bool]]] = {
     "change the server's settings by a command": settings_by_command,
     "change the server's settings by a button": settings_by_button,
     "change the server's settings by a form": settings_by_form,
+    "raise one's own quota": raise_quota,
     "lift a ban by its menu": lift_ban,
     "read the blocklist by its suggestions": suggestions,
     "read the server's audit log by a button": read_log,
