@@ -41,7 +41,7 @@ async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
     """
     found, broken = await asyncio.to_thread(read_models, settings)
     for name, sentence in broken.items():
-        log.error("model %r is left out: %s", name, sentence)
+        log.error("model %r at %s is left out: %s", name, settings.models[name].path, sentence)
     if not found:
         raise StartError(f"No model can be loaded: {' '.join(broken.values())}")
     async with AsyncExitStack() as resources:
