@@ -5,7 +5,13 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    LCMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from .networks import build_scheduler
@@ -34,6 +40,7 @@ def export(
     text_encoder: CLIPTextModel,
     tokenizer: CLIPTokenizer,
     target: Path,
+    scheduler: DDIMScheduler | LCMScheduler | None = None,
 ) -> int:
     """Write the pipeline beside its target and swap it in; return its size in bytes.
 
@@ -44,7 +51,7 @@ def export(
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=build_scheduler(),
+        scheduler=scheduler or build_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import AutoencoderKL, LCMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
-from training import autoencoder, denoiser, export, latents, synonyms, text_encoder
+from training import autoencoder, denoiser, distil, export, latents, synonyms, text_encoder
 from training.caption_bank import other_words, write_bank
 from training.manifest import on_background, read_manifest
-from training.networks import build_text_encoder
+from training.networks import build_scheduler, build_text_encoder
 from training.tokenizer import build_tokenizer
 from training.workspace import Workspace
 
@@ -68,6 +68,13 @@ def test_the_stages_make_a_pipeline_that_diffusers_loads_and_paints_with(
     painted = pipeline("a red circle", num_inference_steps=2, output_type="np").images
     assert painted.shape == (1, 128, 128, 3)
     assert np.isfinite(painted).all()
+    sibling = tmp_path / "few-steps"
+    distil.main(stage(taught, *few, "--max-steps", "2", "--export-to", str(sibling)))
+    assert steps(taught, "distil") == 2
+    quick = StableDiffusionPipeline.from_pretrained(sibling, torch_dtype=torch.float32)
+    quick.set_progress_bar_config(disable=True)
+    said = {"num_inference_steps": 2, "guidance_scale": 1.0, "output_type": "np"}
+    assert np.isfinite(quick("a red circle", **said).images).all()
     names = json.loads((house / "model_index.json").read_text())
     assert names["safety_checker"] == [None, None]
     assert str(taught.root) not in "".join(path.read_text() for path in house.rglob("*.json"))
@@ -185,3 +192,23 @@ def test_a_short_text_reads_the_same_whether_its_padding_is_cut_or_not(
         cut, _ = trainee.read(encoded.input_ids, ends, in_full=False)
         whole, _ = trainee.read(encoded.input_ids, ends, in_full=True)
     torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-4)
+
+
+def test_the_distilled_step_is_ddims_own_and_leaves_clean_latents_alone() -> None:
+    path = distil.NoisePath(torch.device("cpu"))
+    x, v = torch.randn(2, 3, 4, 8, 8)
+    scheduler = build_scheduler()
+    scheduler.set_timesteps(distil.SOLVER_STEPS)
+    late = torch.full((3,), 500)
+    early = late - 1000 // distil.SOLVER_STEPS
+    stepped = path.add_noise(*path.split(x, v, late), early)
+    torch.testing.assert_close(stepped, scheduler.step(v, 500, x).prev_sample, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(distil.consistent(path, x, v, torch.zeros(3).long()), x)
+    sampler = LCMScheduler.from_config(scheduler.config)
+    sampler.sigma_data = distil.SIGMA_DATA
+    skip, out = sampler.get_scalings_for_boundary_condition_discrete(500)
+    wanted = skip * x + out * path.split(x, v, late)[0]
+    torch.testing.assert_close(distil.consistent(path, x, v, late), wanted, atol=1e-5, rtol=1e-4)
+    far, near = distil.draw_neighbours(500, torch.Generator().manual_seed(0))
+    assert far.max() == 999
+    assert near.min() == 0
