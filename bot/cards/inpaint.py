@@ -75,7 +75,7 @@ class MaskButton(
     ui.DynamicItem[Pressed],
     template=template(
         "mask",
-        "(?P<deed>[a-z]{1,8})",
+        f"(?P<deed>{'|'.join(Deed)})",
         "(?P<draft>[0-9a-f]{64})",
         f"(?P<inverted>{FLAG})",
         "(?P<grow>-?[0-9])",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from limner.bot.ask import Ask, Kind
 from limner.bot.cards import DYNAMIC_ITEMS, layout, text
 from limner.bot.cards.confirm import MAX_TEXT, asks_of, question
+from limner.bot.cards.inpaint import Deed
 from limner.bot.cards.layout import Shown, Stage
 from limner.bot.cards.text import Defaults
 from limner.bot.context import PictureActions
@@ -229,3 +230,10 @@ def test_the_typed_form_of_an_ask_paints_the_same(ask: Ask) -> None:
 )
 def test_durations_are_as_exact_as_a_person_wants_them(seconds: float, said: str):
     assert text.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("deed", "num_items"), [*((deed, 1) for deed in Deed), ("burn", 0)])
+def test_only_a_deed_that_exists_is_a_mask_button(deed: str, num_items: int) -> None:
+    made = f"limner1:mask:{deed}:{'0' * 64}:0:-2:3"
+    patterns = [item.__discord_ui_compiled_template__ for item in DYNAMIC_ITEMS]
+    assert sum(pattern.fullmatch(made) is not None for pattern in patterns) == num_items
