@@ -51,9 +51,8 @@ class Book:
 
     def enter(self, ticket: Ticket, checkpoint: Checkpoint) -> None:
         """Queues a ticket."""
-        self.admission.add(ticket)
         loads = tuple(measure(request, checkpoint) for request in ticket.requests)
-        self.flights[ticket.key] = Flight(
+        flight = Flight(
             ticket,
             checkpoint.name,
             loads,
@@ -61,6 +60,9 @@ class Book:
             ticket.wants_previews,
             time.monotonic(),
         )
+        # Last: a ticket in the queue without a flight would stop everything behind it.
+        self.admission.add(ticket)
+        self.flights[ticket.key] = flight
 
     def worker_of(self, key: str) -> Supervisor | None:
         return next((w for w in self.workers if key in w.flights), None)

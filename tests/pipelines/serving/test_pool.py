@@ -17,7 +17,7 @@ import pytest_asyncio
 from PIL import Image
 
 from limner.pipelines.checkpoint import Checkpoint, describe
-from limner.pipelines.errors import QueueFullError
+from limner.pipelines.errors import InvalidRequestError, QueueFullError
 from limner.pipelines.finish.png import read_parameters
 from limner.pipelines.pictures import PictureFile
 from limner.pipelines.serving.config import Limits, PoolConfig
@@ -176,6 +176,18 @@ async def test_a_picture_in_a_file_is_painted_from_as_it_is_when_its_turn_comes(
     assert "send it again" in gone.sentence
     images = [Image.open(BytesIO(ear.painted(key)[0])) for key in ("later", "now")]
     assert images[0].tobytes() == images[1].tobytes()
+
+
+async def test_a_ticket_whose_work_cannot_be_told_is_refused_and_blocks_nobody(
+    pool: WorkerPool, ear: Ear, tmp_path: Path
+) -> None:
+    """Its size is that of a picture that is gone."""
+    gone = PictureFile(tmp_path / "gone.png")
+    with pytest.raises(InvalidRequestError, match="send it again"):
+        pool.submit(ticket("gone", init_image=gone, strength=0.5))
+    assert pool.state.num_waiting == 0
+    pool.submit(ticket("fine"))
+    assert await ear.end("fine") == Done("fine")
 
 
 async def test_a_torn_model_says_why_and_the_others_paint(pool: WorkerPool, ear: Ear) -> None:
