@@ -78,10 +78,6 @@ class Jobs:
         """A worker takes it, or takes it again after the last one died; counts the attempt."""
         await self._move("start", job_id, JobStatus.RUNNING)
 
-    async def requeue(self, job_id: int) -> None:
-        """A running job waits again, with the same seed."""
-        await self._move("requeue", job_id, JobStatus.QUEUED)
-
     async def recover(self) -> list[Job]:
         """At a start: what ran when the process died waits again. Returns all that wait."""
 
@@ -166,15 +162,6 @@ class Jobs:
             job_id,
             JobStatus.DELIVERED,
             {"reason": reason, "is_final": int(is_final)},
-        )
-
-    async def set_message(self, job_id: int, channel_id: int, message_id: int) -> None:
-        """Which message shows it."""
-        await self._move(
-            "set_message",
-            job_id,
-            JobStatus.DELIVERED,
-            {"channel_id": channel_id, "message_id": message_id},
         )
 
     async def get(self, job_id: int) -> Job:

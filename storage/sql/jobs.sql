@@ -92,10 +92,6 @@ SELECT status FROM jobs WHERE id = :job_id;
 UPDATE jobs SET status = 'running', started_at = :now, attempts = attempts + 1
 WHERE id = :job_id AND status IN ('queued', 'running');
 
--- name: requeue
--- It waits again.
-UPDATE jobs SET status = 'queued' WHERE id = :job_id AND status = 'running';
-
 -- name: requeue_all
 -- After a start: what ran when the process died waits again.
 UPDATE jobs SET status = 'queued' WHERE status = 'running';
@@ -136,10 +132,6 @@ UPDATE jobs SET
     gave_up_at = CASE WHEN :is_final THEN :now ELSE gave_up_at END,
     interaction_token = CASE WHEN :is_final THEN '' ELSE interaction_token END
 WHERE id = :job_id AND status IN ('stored', 'failed', 'cancelled') AND told_at IS NULL;
-
--- name: set_message
--- The message that shows the job.
-UPDATE jobs SET channel_id = :channel_id, message_id = :message_id WHERE id = :job_id;
 
 -- name: inputs_of
 -- The pictures that a job was given.

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 STEPS: dict[str, Callable[[Storage, int], Awaitable[object]]] = {
     "start": lambda storage, job_id: storage.jobs.start(job_id),
-    "requeue": lambda storage, job_id: storage.jobs.requeue(job_id),
     "store": lambda storage, job_id: storage.jobs.store(job_id, [painted()]),
     "fail": lambda storage, job_id: storage.jobs.fail(job_id, "It failed."),
     "cancel": lambda storage, job_id: storage.jobs.cancel(job_id),
@@ -29,7 +28,6 @@ STEPS: dict[str, Callable[[Storage, int], Awaitable[object]]] = {
 LEGAL = {
     ("start", JobStatus.QUEUED): JobStatus.RUNNING,
     ("start", JobStatus.RUNNING): JobStatus.RUNNING,
-    ("requeue", JobStatus.RUNNING): JobStatus.QUEUED,
     ("store", JobStatus.QUEUED): JobStatus.STORED,
     ("store", JobStatus.RUNNING): JobStatus.STORED,
     ("fail", JobStatus.QUEUED): JobStatus.FAILED,
@@ -147,8 +145,8 @@ async def test_the_history_of_a_member_is_read_in_pages_and_only_in_its_server(
 
 async def test_a_message_leads_to_its_newest_job(storage: Storage) -> None:
     for _ in range(2):
-        job = await storage.jobs.accept(ask())
-        await storage.jobs.set_message(job.id, channel_id=3, message_id=1234)
+        job = await bring_to(storage, JobStatus.STORED)
+        await storage.jobs.told(job.id, channel_id=3, message_id=1234)
     found = await storage.jobs.by_message(1234)
     assert found is not None
     assert found.id == job.id

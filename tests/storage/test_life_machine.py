@@ -48,14 +48,12 @@ USERS = (1, 2, 3)
 
 LEGAL = {
     "start": {JobStatus.QUEUED, JobStatus.RUNNING},
-    "requeue": {JobStatus.RUNNING},
     "store": {JobStatus.QUEUED, JobStatus.RUNNING},
     "fail": {JobStatus.QUEUED, JobStatus.RUNNING},
     "cancel": {JobStatus.QUEUED, JobStatus.RUNNING},
 }
 LEADS_TO = {
     "start": JobStatus.RUNNING,
-    "requeue": JobStatus.QUEUED,
     "store": JobStatus.STORED,
     "fail": JobStatus.FAILED,
     "cancel": JobStatus.CANCELLED,
