@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..pipelines.checkpoint import Checkpoint
-    from ..pipelines.request import Lora
     from .ask import Ask
+    from .prompts import Line
 
 
 T = TypeVar("T")
@@ -24,16 +24,14 @@ T = TypeVar("T")
 
 def compose(
     base: Ask,
-    flags: Flags,
+    line: Line,
     checkpoints: Mapping[str, Checkpoint],
-    *,
-    prompt: str | None = None,
-    loras: tuple[Lora, ...] = (),
 ) -> Ask:
-    """`base` with everything changed that the flags name."""
+    """`base` with everything changed that the line says."""
+    flags = line.flags
     ask = replace(
         base,
-        prompt=base.prompt if prompt is None else prompt,
+        prompt=line.prompt or base.prompt,
         negative_prompt=flags.negative or base.negative_prompt,
         count=base.count if flags.count is None else flags.count,
         seed=base.seed if flags.seed is None else flags.seed,
@@ -45,7 +43,7 @@ def compose(
         sampler=flags.sampler or base.sampler,
         model=flags.model or base.model,
         style=flags.style or base.style,
-        loras=loras or base.loras,
+        loras=line.loras or base.loras,
         is_private=flags.is_private or base.is_private,
     )
     if flags.aspect is not None:

@@ -68,6 +68,16 @@ def read(text: str) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def read_one(prompt: str) -> Line:
+    """A prompt with its flags; none is fine. Raises `RefusedError` for several."""
+    if not prompt.strip():
+        return Line("")
+    lines = read(prompt)
+    if len(lines) != 1:
+        raise RefusedError("One prompt at a time here; /imagine takes braces and repeats.")
+    return lines[0]
+
+
 def write(line: Line) -> str:
     """The line as somebody could have typed it; `read` gives it back."""
     flags = line.flags

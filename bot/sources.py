@@ -1,37 +1,27 @@
-"""Which picture somebody means: an upload, one of Limner's own by number or link, or a message's.
+"""Which picture somebody means: one of Limner's own by number or link, or a message's.
 
 Who may see what is judged here: pictures of other servers, of channels that one can't see, and of
-somebody else's private jobs are not found, as if they did not exist.
+somebody else's private jobs are not found, as if they did not exist. Opening one is `ground`'s.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import discord
 
-from ..pipelines.limits import SAMPLERS
-from ..storage.errors import NoSuchJobError, NoSuchPictureError, StorageError
-from .ask import Ask
+from ..storage.errors import NoSuchJobError, NoSuchPictureError
 from .attachments import Found, find_pictures
 from .commission import is_age_restricted
-from .decoding import decode
 from .errors import RefusedError
-from .underlay import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PIL.Image import Image
-
-    from ..pipelines.finish.parameters import Parameters
     from ..storage.records import Job, Picture
-    from .attachments import Uploaded
     from .context import Context
-    from .studio import Studio
 
 _NUMBER = re.compile(r"#?\s*(?P<job>[0-9]{1,18})(?:\s*[-.:/]\s*(?P<place>[0-9]{1,2}))?")
 _LINK = re.compile(
@@ -44,61 +34,11 @@ _FILE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """A picture to start from, and how it was asked for where that is known."""
-
-    image: Image
-    """RGB or RGBA."""
-    base: Ask
-    """Prompt and settings to go on from; without a prompt where nothing is known."""
-    picture_id: int | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Stored:
     """One of Limner's own pictures."""
 
     job: Job
     picture: Picture
-
-
-async def open_upload(context: Context, item: Uploaded, client: discord.Client) -> Ground:
-    """Downloads and decodes it. Raises `RefusedError`."""
-    opened = await context.reader.read(item, client)
-    base = understood(context.studio, opened.made_with) if opened.made_with is not None else Ask("")
-    return Ground(opened.image, base, notes=opened.notes)
-
-
-async def open_stored(context: Context, stored: Stored) -> Ground:
-    """Raises `RefusedError` where its file is gone."""
-    try:
-        png = await context.studio.storage.images.read(stored.picture.sha256)
-    except StorageError as error:
-        raise RefusedError("This picture is gone.") from error
-    opened = await asyncio.to_thread(decode, png)
-    base = plain(Ask.from_json(stored.job.new.request_json))
-    return Ground(opened.image, base, picture_id=stored.picture.id, notes=opened.notes)
-
-
-def understood(studio: Studio, made_with: Parameters) -> Ask:
-    """What a foreign file says of its making, as far as it can be done here."""
-    limits = studio.settings.limits
-    steps = made_with.steps
-    if steps is not None and steps > limits.max_steps:
-        steps = None
-    guidance_scale = made_with.guidance_scale
-    if guidance_scale is not None and guidance_scale > 30:
-        guidance_scale = None
-    return Ask(
-        made_with.prompt[: limits.prompt_length],
-        negative_prompt=made_with.negative_prompt[: limits.prompt_length],
-        steps=steps,
-        guidance_scale=guidance_scale,
-        sampler=made_with.sampler if made_with.sampler in SAMPLERS else None,
-        model=made_with.model if made_with.model in studio.checkpoints else "",
-        loras=tuple(lora for lora in made_with.loras if lora.name in studio.settings.loras),
-    )
 
 
 async def find_stored(interaction: discord.Interaction, context: Context, text: str) -> Stored:

@@ -230,11 +230,7 @@ class SettingForm(ui.Modal, title="Settings"):
         )
 
 
-_FORM_ID = re.compile(template("setting", f"(?P<form>{'|'.join(Form)})"))
-
-
-def matches(interaction: discord.Interaction) -> re.Match[str] | None:
-    return _FORM_ID.fullmatch(interaction.custom_id or "")
+MODAL = re.compile(template("setting", f"(?P<form>{'|'.join(Form)})"))
 
 
 async def answer(interaction: discord.Interaction, match: re.Match[str]) -> None:

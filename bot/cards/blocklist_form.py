@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ..notes import NO_MENTIONS, tell
 from ..prompts import escape, shorten
 from .admin_lists import blocklist_card, written
 from .admin_panel import office_of
-from .identity import custom_id
+from .identity import custom_id, template
 from .modals import values_of
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ async def act(interaction: discord.Interaction, action: str, entry: str) -> None
             )
 
 
-def matches(interaction: discord.Interaction) -> bool:
-    return interaction.custom_id == custom_id("block")
+MODAL = re.compile(template("block"))
 
 
 async def answer(interaction: discord.Interaction) -> None:

@@ -40,10 +40,7 @@ Pressed = ui.Button[ui.LayoutView]
 
 def asks_of(text: str, init_image: str, checkpoints: Mapping[str, Checkpoint]) -> list[Ask]:
     """Every ask that a typed text stands for. Raises `RefusedError`."""
-    return [
-        compose(Ask(line.prompt, init_image=init_image), line.flags, checkpoints, loras=line.loras)
-        for line in read(text)
-    ]
+    return [compose(Ask("", init_image=init_image), line, checkpoints) for line in read(text)]
 
 
 def question(text: str, asks: Sequence[Ask], price: int) -> ui.LayoutView:

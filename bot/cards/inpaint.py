@@ -43,7 +43,7 @@ Pressed = ui.Button[ui.LayoutView]
 OWN, POSTED, PICTURE, NEW = "own", "posted", "picture", "new"
 """A card of Limner's; anybody's message; one stored picture; a picture uploaded into the modal."""
 
-_MODAL = re.compile(
+MODAL = re.compile(
     template("inpaint", f"(?P<kind>{OWN}|{POSTED}|{PICTURE}|{NEW})", f"(?P<id>{NUMBER})")
 )
 
@@ -278,10 +278,6 @@ class InpaintModal(ui.Modal, title="Inpaint"):
                 component=ui.FileUpload(custom_id="mask", required=False, max_values=1),
             )
         )
-
-
-def matches(interaction: discord.Interaction) -> re.Match[str] | None:
-    return _MODAL.fullmatch(interaction.custom_id or "")
 
 
 def _pictured(picture: Image.Image, shape: Image.Image) -> bytes:

@@ -19,8 +19,9 @@ from ..commission import judge, place_many
 from ..context import context_of
 from ..errors import RefusedError
 from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
+from ..ground import open_stored
 from ..notes import NO_MENTIONS, answered, tell
-from ..sources import Stored, open_stored
+from ..sources import Stored
 from ..underlay import STRONG, SUBTLE, strength_of, vary
 from . import text
 from .identity import FLAG, NUMBER, custom_id, template

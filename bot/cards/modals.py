@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import discord
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 
@@ -24,6 +25,16 @@ class Filled:
     uploads: dict[str, list[discord.UnfurledMediaItem]] = field(
         default_factory=dict[str, list[discord.UnfurledMediaItem]]
     )
+
+
+def submitted(interaction: discord.Interaction, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """What the custom id of a submitted modal says; None for everything else.
+
+    discord.py forgets open modals at a restart; a cog that listens for them answers its own anyway.
+    """
+    if interaction.type is not discord.InteractionType.modal_submit:
+        return None
+    return pattern.fullmatch(interaction.custom_id or "")
 
 
 def values_of(interaction: discord.Interaction) -> dict[str, str]:

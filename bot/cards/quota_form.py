@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...storage.quota_records import Rule
     from .modals import Filled
 
-_ID = re.compile(template("quotaset", f"(?P<scope>{'|'.join(Scope)})", f"(?P<subject>{NUMBER})"))
+MODAL = re.compile(template("quotaset", f"(?P<scope>{'|'.join(Scope)})", f"(?P<subject>{NUMBER})"))
 _HOUR_S = 3600.0
 _USUAL = (
     *(Period(window) for window in Window if window is not Window.ROLLING),
@@ -89,10 +89,6 @@ class QuotaForm(ui.Modal):
                 ),
             )
         )
-
-
-def matches(interaction: discord.Interaction) -> re.Match[str] | None:
-    return _ID.fullmatch(interaction.custom_id or "")
 
 
 def wished(fields: Filled) -> Wish:

@@ -21,7 +21,7 @@ from .modals import values_of
 if TYPE_CHECKING:
     from ..ask import Ask
 
-_ID = re.compile(template("remixed", f"(?P<job>{NUMBER})", f"(?P<private>{FLAG})"))
+MODAL = re.compile(template("remixed", f"(?P<job>{NUMBER})", f"(?P<private>{FLAG})"))
 _PROMPT_LENGTH = 4000
 
 
@@ -56,10 +56,6 @@ class RemixModal(ui.Modal, title="Remix"):
         )
 
 
-def matches(interaction: discord.Interaction) -> re.Match[str] | None:
-    return _ID.fullmatch(interaction.custom_id or "")
-
-
 async def answer(interaction: discord.Interaction, match: re.Match[str]) -> None:
     """Paints what the modal says. Raises `RefusedError`."""
     context = context_of(interaction.client)
@@ -72,6 +68,13 @@ async def answer(interaction: discord.Interaction, match: re.Match[str]) -> None
     # Nothing here says which model it was; reading that is quick, and comes before the answer
     # because a refusal is kinder before a placeholder than after it.
     ask = ask_of(await job_of(interaction, context, int(match["job"])))
-    ask = replace(ask, seed=None, negative_prompt=values.get("negative", ""), is_private=is_private)
-    ask = compose(ask, line.flags, context.studio.checkpoints, prompt=line.prompt, loras=line.loras)
+    # Emptied fields are empty: nothing of the old words stays.
+    ask = replace(
+        ask,
+        prompt="",
+        seed=None,
+        negative_prompt=values.get("negative", ""),
+        is_private=is_private,
+    )
+    ask = compose(ask, line, context.studio.checkpoints)
     await commission(interaction, context, ask)

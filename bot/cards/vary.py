@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OWN, POSTED = "own", "posted"
 """A card of Limner's, by its job; anybody's message, by its id."""
 
-_ID = re.compile(template("vary", f"(?P<kind>{OWN}|{POSTED})", f"(?P<id>{NUMBER})"))
+MODAL = re.compile(template("vary", f"(?P<kind>{OWN}|{POSTED})", f"(?P<id>{NUMBER})"))
 
 
 class VaryModal(ui.Modal, title="Vary"):
@@ -53,7 +53,3 @@ class VaryModal(ui.Modal, title="Vary"):
             source_fields.prompt(prompt, "What the new picture shows; flags such as --n 4 work")
         )
         self.add_item(source_fields.private(is_private))
-
-
-def matches(interaction: discord.Interaction) -> re.Match[str] | None:
-    return _ID.fullmatch(interaction.custom_id or "")

@@ -19,6 +19,7 @@ from ...storage.guild_records import NsfwPolicy, Permission, Subject
 from ...storage.windows import zone_named
 from ..cards import admin_lists, admin_panel, admin_status, blocklist_form
 from ..cards.audit_page import Part, newest_page
+from ..cards.modals import submitted
 from ..checks import Checks
 from ..commission import acknowledge
 from ..errors import RefusedError
@@ -366,12 +367,9 @@ class Admin(commands.Cog):
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """discord.py forgets open modals at a restart; read from here, ours are answered anyway."""
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        if (match := admin_panel.matches(interaction)) is not None:
+        if (match := submitted(interaction, admin_panel.MODAL)) is not None:
             await answered(interaction, admin_panel.answer(interaction, match))
-        elif blocklist_form.matches(interaction):
+        elif submitted(interaction, blocklist_form.MODAL) is not None:
             await answered(interaction, blocklist_form.answer(interaction))
 
 

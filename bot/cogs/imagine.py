@@ -14,6 +14,7 @@ from ...pipelines.limits import SAMPLERS
 from ..ask import Ask
 from ..cards import remix
 from ..cards.confirm import MAX_TEXT, asks_of, question
+from ..cards.modals import submitted
 from ..commission import acknowledge, commission, judge, member_of
 from ..composing import compose, merge
 from ..context import Context
@@ -104,15 +105,7 @@ class Imagine(commands.Cog):
         if image is not None:
             context.reader.judge(image)
         lines = [replace(line, flags=merge(line.flags, chosen)) for line in read(prompt)]
-        asks = [
-            compose(
-                Ask(line.prompt),
-                line.flags,
-                self._studio.checkpoints,
-                loras=line.loras,
-            )
-            for line in lines
-        ]
+        asks = [compose(Ask(""), line, self._studio.checkpoints) for line in lines]
         if len(asks) > 1:
             await self._ask_first(interaction, context, prompt, chosen, asks, image)
             return
@@ -203,10 +196,7 @@ class Imagine(commands.Cog):
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """discord.py forgets open modals at a restart; read from here, ours are answered anyway."""
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        match = remix.matches(interaction)
+        match = submitted(interaction, remix.MODAL)
         if match is not None:
             await answered(interaction, remix.answer(interaction, match))
 

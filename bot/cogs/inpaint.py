@@ -6,7 +6,6 @@ Which picture is meant is `sources`'s, what of it `masks`'s; the look is `cards.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from .. import mask_words, masks
+from .. import ground, mask_words, masks
 from ..ask import Ask, Kind
 from ..cards import inpaint as card
 from ..cards import source_fields
-from ..cards.modals import filled
+from ..cards.modals import filled, submitted
 from ..commission import acknowledge, judge
 from ..composing import compose, merge
 from ..context import Context
@@ -26,35 +25,22 @@ from ..drafts import Touch, keep_draft, load_draft
 from ..errors import RefusedError
 from ..menus import MessageMenu
 from ..notes import answered
-from ..prompts import Flags, clean
-from ..sources import (
-    find_shown,
-    find_stored,
-    open_stored,
-    open_upload,
-    shown_by,
-    stored_label,
-    stored_picture,
-    uploaded_in,
-)
+from ..posted import Posted
+from ..prompts import Flags, clean, read_one
+from ..sources import find_shown, shown_by, stored_label, stored_picture
 from ..underlay import PROMISED
-from .variation import read_one
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable
 
     from PIL.Image import Image
 
     from ...storage.records import Picture
-    from ..attachments import Found, Uploaded
+    from ..attachments import Uploaded
     from ..delivery import Delivery
-    from ..sources import Ground
+    from ..ground import Open
     from ..studio import Studio
 
-    Open = Callable[[], Awaitable[Ground]]
-
-_MAX_POSTED = 256
 _TOLERANCE = 12
 
 
@@ -74,8 +60,7 @@ class Inpaint(commands.Cog):
     def __init__(self, bot: commands.Bot, studio: Studio, delivery: Delivery) -> None:
         self._context = Context(studio, delivery)
         self._menu = MessageMenu(bot, "Inpaint", self._from_message)
-        self._posted: OrderedDict[int, tuple[Found, ...]] = OrderedDict()
-        """Other people's pictures that a modal is open about, see `Variation`."""
+        self._posted = Posted("Inpaint")
 
     async def cog_load(self) -> None:
         self._menu.add()
@@ -135,7 +120,6 @@ class Inpaint(commands.Cog):
         chosen: Flags,
         where: Where,
     ) -> None:
-        context = self._context
         if picture is None and source is None:
             if where.mask is not None:
                 raise RefusedError("A mask needs its picture: attach both, or neither for a form.")
@@ -143,19 +127,7 @@ class Inpaint(commands.Cog):
             return
         if picture is not None and source is not None:
             raise RefusedError("Say one picture: attach one, or name one of mine, not both.")
-        if picture is not None:
-            upload = picture
-            context.reader.judge(upload)
-
-            async def open_it() -> Ground:
-                return await open_upload(context, upload, interaction.client)
-
-        else:
-            stored = await find_stored(interaction, context, source or "")
-
-            async def open_it() -> Ground:
-                return await open_stored(context, stored)
-
+        open_it = await ground.of_options(interaction, self._context, picture, source)
         await self._preview(interaction, open_it, prompt, chosen, where)
 
     # The menus
@@ -169,12 +141,7 @@ class Inpaint(commands.Cog):
             job = stored[0].job
             modal = card.InpaintModal(card.OWN, job.id, labels, job.new.prompt)
         else:
-            found = uploaded_in(message)
-            self._posted[message.id] = found
-            self._posted.move_to_end(message.id)
-            if len(self._posted) > _MAX_POSTED:
-                self._posted.popitem(last=False)
-            modal = card.InpaintModal(card.POSTED, message.id, [each.label for each in found])
+            modal = card.InpaintModal(card.POSTED, message.id, self._posted.keep(message))
         await interaction.response.send_modal(modal)
 
     async def _from_picture(
@@ -186,50 +153,32 @@ class Inpaint(commands.Cog):
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        match = card.matches(interaction)
+        match = submitted(interaction, card.MODAL)
         if match is not None:
             await answered(interaction, self._from_modal(interaction, match))
 
-    async def _from_modal(self, interaction: discord.Interaction, match: re.Match[str]) -> None:
+    async def _from_modal(self, interaction: discord.Interaction, modal: re.Match[str]) -> None:
         context = self._context
         fields = filled(interaction)
-        place, number = source_fields.chosen_place(fields), int(match["id"])
-        if match["kind"] in (card.OWN, card.PICTURE):
-            if match["kind"] == card.OWN:
+        place, number = source_fields.chosen_place(fields), int(modal["id"])
+        match modal["kind"]:
+            case card.OWN:
                 stored = await find_shown(interaction, context, number, place)
-            else:
+                open_it = ground.of_stored(context, stored)
+            case card.PICTURE:
                 stored = await stored_picture(interaction, context, number)
-
-            async def open_it() -> Ground:
-                return await open_stored(context, stored)
-
-        else:
-            item = self._uploaded(match["kind"], number, place, fields.uploads.get("picture", []))
-            context.reader.judge(item)
-
-            async def open_it() -> Ground:
-                return await open_upload(context, item, interaction.client)
-
+                open_it = ground.of_stored(context, stored)
+            case card.POSTED:
+                item = self._posted.find(number, place)
+                open_it = ground.of_upload(interaction, context, item)
+            case _:
+                pictures = fields.uploads.get("picture")
+                if not pictures:
+                    raise RefusedError("Add the picture that is to be painted in.")
+                open_it = ground.of_upload(interaction, context, pictures[0])
         uploads = fields.uploads.get("mask", [])
         where = Where(uploads[0] if uploads else None, fields.texts.get("area", "").strip())
         await self._preview(interaction, open_it, fields.texts.get("prompt", ""), Flags(), where)
-
-    def _uploaded(
-        self, kind: str, number: int, place: int, uploads: list[discord.UnfurledMediaItem]
-    ) -> Uploaded:
-        if kind == card.NEW:
-            if not uploads:
-                raise RefusedError("Add the picture that is to be painted in.")
-            return uploads[0]
-        found = self._posted.get(number)
-        if found is None or not 1 <= place <= len(found):
-            raise RefusedError(
-                "I was restarted meanwhile and no longer see that message: use Apps > Inpaint on"
-                " it again."
-            )
-        return found[place - 1].item
 
     # The look before the leap
 
@@ -244,7 +193,7 @@ class Inpaint(commands.Cog):
         """Shows, to this person alone, what would be painted; nothing is spent yet."""
         context = self._context
         line = read_one(prompt)
-        flags = merge(line.flags, chosen)
+        line = replace(line, flags=merge(line.flags, chosen))
         if sum(map(bool, (where.mask, where.area, where.colour))) > 1:
             raise RefusedError("Say the part to paint once: as a mask, an area, or a colour.")
         if where.mask is not None:
@@ -254,26 +203,20 @@ class Inpaint(commands.Cog):
 
         def asked(base: Ask) -> Ask:
             base = replace(base, count=1, width=None, height=None)
-            ask = compose(
-                base,
-                flags,
-                context.studio.checkpoints,
-                prompt=line.prompt or base.prompt,
-                loras=line.loras,
-            )
-            return replace(ask, kind=Kind.INPAINT, is_private=flags.is_private)
+            ask = compose(base, line, context.studio.checkpoints)
+            return replace(ask, kind=Kind.INPAINT, is_private=line.flags.is_private)
 
         await judge(
             interaction, context, replace(asked(Ask("")), init_image=PROMISED, mask_image=PROMISED)
         )
         await acknowledge(interaction, is_private=True)
-        ground = await open_it()
-        mask = await self._mask(interaction, ground.image, where)
-        ask = replace(asked(ground.base), parent_picture_id=ground.picture_id, notes=ground.notes)
+        opened = await open_it()
+        mask = await self._mask(interaction, opened.image, where)
+        ask = replace(asked(opened.base), parent_picture_id=opened.picture_id, notes=opened.notes)
         sha256 = await keep_draft(
             context.studio,
             ask,
-            ground.image,
+            opened.image,
             mask,
             owner_id=interaction.user.id,
         )

@@ -20,7 +20,7 @@ from .. import quota_suggestions as suggestions
 from ..cards import quota as cards
 from ..cards import quota_form, quota_words
 from ..cards.audit_page import Part, newest_page
-from ..cards.modals import filled
+from ..cards.modals import filled, submitted
 from ..cards.quota_reset import question
 from ..cards.quota_usage import show_usage
 from ..commission import acknowledge, member_of, require_admin
@@ -320,10 +320,7 @@ class Quota(commands.Cog):
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """discord.py forgets open modals at a restart; read from here, ours are answered anyway."""
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        match = quota_form.matches(interaction)
+        match = submitted(interaction, quota_form.MODAL)
         if match is not None:
             await answered(interaction, self._from_form(interaction, match))
 

@@ -5,7 +5,6 @@ Which picture is meant is `sources`'s; the way from the ask on is `commission`'s
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,41 +12,30 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from .. import ground
 from ..ask import Ask, Kind
 from ..cards import source_fields, vary
-from ..cards.modals import filled
+from ..cards.modals import filled, submitted
 from ..commission import commission
 from ..composing import compose, merge
 from ..context import Context
 from ..errors import RefusedError
 from ..menus import MessageMenu
 from ..notes import answered
-from ..prompts import Flags, Line, clean, read
-from ..sources import (
-    find_shown,
-    find_stored,
-    open_stored,
-    open_upload,
-    shown_by,
-    stored_label,
-    uploaded_in,
-)
+from ..posted import Posted
+from ..prompts import Flags, clean, read_one
+from ..sources import find_shown, shown_by, stored_label
 from ..underlay import PROMISED, STRONG, SUBTLE, strength_of
 from ..underlay import vary as lay_variation
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable
 
-    from ..attachments import Found
     from ..delivery import Delivery
-    from ..sources import Ground
+    from ..ground import Open
     from ..studio import Studio
 
-    Open = Callable[[], Awaitable[Ground]]
-
 _AMOUNTS = {"subtle": SUBTLE, "strong": STRONG}
-_MAX_POSTED = 256
 
 
 class Variation(commands.Cog):
@@ -56,9 +44,7 @@ class Variation(commands.Cog):
     def __init__(self, bot: commands.Bot, studio: Studio, delivery: Delivery) -> None:
         self._context = Context(studio, delivery)
         self._menu = MessageMenu(bot, "Vary", self._from_message)
-        self._posted: OrderedDict[int, tuple[Found, ...]] = OrderedDict()
-        """Other people's pictures that a modal is open about: only the menu's payload shows them,
-        so they can't be looked up again."""
+        self._posted = Posted("Vary")
 
     async def cog_load(self) -> None:
         self._menu.add()
@@ -122,25 +108,12 @@ class Variation(commands.Cog):
         chosen: Flags,
         amount: float | None,
     ) -> None:
-        context = self._context
         if (picture is None) == (source is None):
             raise RefusedError(
                 "Say one picture to start from: attach one as `picture`, or name one of mine as"
                 " `source`, such as `12` or `12-3`."
             )
-        if picture is not None:
-            context.reader.judge(picture)
-            upload = picture
-
-            async def open_it() -> Ground:
-                return await open_upload(context, upload, interaction.client)
-
-        else:
-            stored = await find_stored(interaction, context, source or "")
-
-            async def open_it() -> Ground:
-                return await open_stored(context, stored)
-
+        open_it = await ground.of_options(interaction, self._context, picture, source)
         await self._vary(interaction, open_it, prompt, chosen, amount)
 
     # Apps > Vary
@@ -159,20 +132,13 @@ class Variation(commands.Cog):
                 is_private=job.new.origin.is_private,
             )
         else:
-            found = uploaded_in(message)
-            self._posted[message.id] = found
-            self._posted.move_to_end(message.id)
-            if len(self._posted) > _MAX_POSTED:
-                self._posted.popitem(last=False)
-            labels = [each.label for each in found]
+            labels = self._posted.keep(message)
             modal = vary.VaryModal(vary.POSTED, message.id, labels, "", is_private=False)
         await interaction.response.send_modal(modal)
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        if interaction.type is not discord.InteractionType.modal_submit:
-            return
-        match = vary.matches(interaction)
+        match = submitted(interaction, vary.MODAL)
         if match is not None:
             await answered(interaction, self._from_modal(interaction, match))
 
@@ -183,23 +149,10 @@ class Variation(commands.Cog):
         if match["kind"] == vary.OWN:
             # By place on the card, not by index: a deleted picture leaves no gap in the choice.
             stored = await find_shown(interaction, context, number, place)
-
-            async def open_it() -> Ground:
-                return await open_stored(context, stored)
-
+            open_it = ground.of_stored(context, stored)
         else:
-            found = self._posted.get(number)
-            if found is None or not 1 <= place <= len(found):
-                raise RefusedError(
-                    "I was restarted meanwhile and no longer see that message: use Apps > Vary"
-                    " on it again."
-                )
-            item = found[place - 1].item
-            context.reader.judge(item)
-
-            async def open_it() -> Ground:
-                return await open_upload(context, item, interaction.client)
-
+            item = self._posted.find(number, place)
+            open_it = ground.of_upload(interaction, context, item)
         chosen = Flags(is_private=fields.flags.get("private", False))
         amount = _AMOUNTS.get(fields.texts.get("amount", ""))
         await self._vary(interaction, open_it, fields.texts.get("prompt", ""), chosen, amount)
@@ -218,13 +171,7 @@ class Variation(commands.Cog):
         line = replace(line, flags=merge(line.flags, chosen))
 
         def asked(base: Ask) -> Ask:
-            ask = compose(
-                base,
-                line.flags,
-                context.studio.checkpoints,
-                prompt=line.prompt or base.prompt,
-                loras=line.loras,
-            )
+            ask = compose(base, line, context.studio.checkpoints)
             strength = line.flags.strength
             if strength is None:
                 # Other words need room to show; without them the picture itself is what is wanted.
@@ -233,27 +180,17 @@ class Variation(commands.Cog):
             return replace(ask, kind=Kind.VARIATION, strength=strength)
 
         async def prepare(_: Ask) -> Ask:
-            ground = await open_it()
-            ask = asked(ground.base)
+            opened = await open_it()
+            ask = asked(opened.base)
             assert ask.strength is not None
             return await lay_variation(
                 context.studio,
                 ask,
-                ground.image,
+                opened.image,
                 ask.strength,
-                ground.picture_id,
-                notes=ground.notes,
+                opened.picture_id,
+                notes=opened.notes,
             )
 
         promise = replace(asked(Ask("")), init_image=PROMISED)
         await commission(interaction, context, promise, prepare=prepare)
-
-
-def read_one(prompt: str) -> Line:
-    """A prompt with its flags; none is fine. Raises `RefusedError` for several."""
-    if not prompt.strip():
-        return Line("")
-    lines = read(prompt)
-    if len(lines) != 1:
-        raise RefusedError("One prompt at a time here; /imagine takes braces and repeats.")
-    return lines[0]
