@@ -63,6 +63,9 @@ class Expressions:
     def __len__(self) -> int:
         return len(self._compiled) + len(self.broken)
 
+    def __contains__(self, pattern: str) -> bool:
+        return pattern in self.broken or any(pattern == each for each, _ in self._compiled)
+
     def search(self, *texts: str) -> Outcome:
         """Looks through texts until something is found or the budget is spent. Blocks."""
         if self.broken:
@@ -81,8 +84,8 @@ class Expressions:
         return Outcome()
 
     def all_in(self, *texts: str) -> list[str]:
-        """Every one that matches, whatever it takes. Blocks."""
-        return [
+        """Every one that matches, whatever it takes, and those that close the door. Blocks."""
+        return list(self.broken) + [
             pattern
             for pattern, compiled in self._compiled
             if any(compiled.search(text) is not None for text in texts)

@@ -63,6 +63,7 @@ async def open_studio(settings: Settings) -> AsyncGenerator[Studio]:
         pool = WorkerPool(pool_config(settings, found), listen)
         studio = Studio(settings, storage, pool, found, broken)
         heard.append(studio)
+        resources.callback(studio.censor.close)
         resources.push_async_callback(studio.quiet)
         await resources.enter_async_context(pool)
         studio.metrics.watch(lambda: pool.state, asyncio.get_running_loop())

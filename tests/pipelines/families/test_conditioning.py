@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from limner.pipelines import describe
 from limner.pipelines.engine.conditioning import Conditioner
 from limner.pipelines.families.family import PromptAsk
 from limner.pipelines.families.registry import load
-from limner.pipelines.prompt import parse_weights, take_loras
+from limner.pipelines.prompt import parse_weights, take_loras, words_alone
 from limner.pipelines.request import Lora
 
 if TYPE_CHECKING:
@@ -52,6 +54,11 @@ def sdxl(models: dict[str, Path]) -> Model:
 )
 def test_weights_are_read_as_people_write_them(text: str, parts: list[tuple[str, float]]) -> None:
     assert parse_weights(text) == [(words, pytest.approx(weight)) for words, weight in parts]
+
+
+@given(st.text(st.sampled_from("ab ()[]:1.\\"), max_size=40))
+def test_the_words_alone_are_what_the_encoder_gets(text: str) -> None:
+    assert "".join(words_alone(text)) == "".join(words for words, _ in parse_weights(text))
 
 
 def test_adapters_are_taken_out_of_the_text() -> None:
