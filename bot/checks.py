@@ -10,11 +10,13 @@ import asyncio
 import importlib.metadata
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..pipelines.serving.state import WorkerStatus
 from ..storage.errors import StorageError
 from .cards.overview import SAID, tidied
+from .errors import RefusedError
 from .findings import Finding, State
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Checks:
             *self._models(),
             *await self._look_into_store(),
             _posting(permissions),
-            *self._expressions(guild_id),
+            *await self._expressions(guild_id),
         ]
 
     def _painter(self) -> Iterator[Finding]:
@@ -70,9 +72,12 @@ class Checks:
         broken = dict(studio.broken_models)
         for worker in studio.pool.state.workers:
             broken.update(worker.broken_models)
-        for name in studio.pool.state.models:
-            if name not in broken:
-                yield Finding(f"model {name}", State.WELL, "loaded, and paints.")
+        well = [name for name in studio.pool.state.models if name not in broken]
+        if len(well) == 1:
+            yield Finding(f"model {well[0]}", State.WELL, "loaded, and paints.")
+        elif well:
+            names = ", ".join(well)
+            yield Finding("models", State.WELL, f"{len(well)} are loaded, and paint: {names}.")
         for name, sentence in broken.items():
             yield Finding(f"model {name}", State.WRONG, self._tidied(sentence))
 
@@ -109,15 +114,20 @@ class Checks:
             is_wrong = bool(found.damage or found.unbalanced_jobs or found.missing_files)
             yield Finding("database", State.WRONG if is_wrong else State.NOTE, sentence)
 
-    def _expressions(self, guild_id: int) -> Iterator[Finding]:
+    async def _expressions(self, guild_id: int) -> Sequence[Finding]:
+        # Where the rules can't be read, the database's own finding says so.
+        with suppress(RefusedError):
+            await self._studio.rules.of(guild_id)
         num_slow = len(self._studio.rules.slow_in(guild_id))
-        if num_slow:
-            yield Finding(
-                "blocklist",
-                State.WRONG,
-                f"{num_slow} expressions were too slow, and prompts were refused for it:"
-                " /limner admin blocklist shows which.",
-            )
+        if not num_slow:
+            return ()
+        finding = Finding(
+            "blocklist",
+            State.WRONG,
+            f"{num_slow} expressions were too slow, and prompts were refused for it:"
+            " /limner admin blocklist shows which.",
+        )
+        return (finding,)
 
     def _tidied(self, sentence: str) -> str:
         return tidied(sentence, self._studio.settings.private_folders)

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from ..storage.errors import StorageError
 from ..storage.guild_records import GuildSettings
@@ -64,8 +65,9 @@ class RuleBook:
         self._storage = storage
         self._clock = clock
         self._rules: OrderedDict[int, Rules] = OrderedDict()
-        self._turn = asyncio.Lock()
-        """Reading and changing take turns, so that nothing older than a change is kept."""
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        """A server's reading and changing take turns, so that nothing older than a change is kept;
+        no server waits for another's disk. Whoever holds or awaits one keeps it."""
         self._slow: OrderedDict[tuple[int, str], Slowness] = OrderedDict()
 
     async def of(self, guild_id: int) -> Rules:
@@ -79,7 +81,7 @@ class RuleBook:
         if rules is not None:
             self._rules.move_to_end(guild_id)
             return rules
-        async with self._turn:
+        async with self._turn_of(guild_id):
             try:
                 rules = self._rules.get(guild_id) or await self._read(guild_id)
             except StorageError as error:
@@ -102,7 +104,7 @@ class RuleBook:
     @asynccontextmanager
     async def changing(self, guild_id: int) -> AsyncGenerator[None]:
         """Around every change of a server's settings, permissions, bans and blocklist."""
-        async with self._turn:
+        async with self._turn_of(guild_id):
             try:
                 yield
             finally:
@@ -134,8 +136,17 @@ class RuleBook:
         )
 
     def slow_in(self, guild_id: int) -> dict[str, Slowness]:
-        """A server's expressions that ran out of time since the bot's start."""
+        """A server's expressions that ran out of time since the bot's start.
+
+        Those that were removed are forgotten when the rules are next read.
+        """
         return {pattern: slow for (owner, pattern), slow in self._slow.items() if owner == guild_id}
+
+    def _turn_of(self, guild_id: int) -> asyncio.Lock:
+        turn = self._turns.get(guild_id)
+        if turn is None:
+            turn = self._turns[guild_id] = asyncio.Lock()
+        return turn
 
     async def _read(self, guild_id: int) -> Rules:
         guilds, moderation = self._storage.guilds, self._storage.moderation
@@ -154,6 +165,9 @@ class RuleBook:
     def _keep(self, guild_id: int, rules: Rules) -> None:
         self._rules[guild_id] = rules
         self._rules.move_to_end(guild_id)
+        for pattern in self.slow_in(guild_id):
+            if pattern not in rules.expressions:
+                del self._slow[guild_id, pattern]
         total = sum(each.size for each in self._rules.values())
         while len(self._rules) > _MAX_GUILDS or (total > _MAX_ENTRIES and len(self._rules) > 1):
             _, oldest = self._rules.popitem(last=False)

@@ -82,6 +82,34 @@ async def test_what_was_read_is_in_memory_and_judging_by_it_takes_microseconds(
     assert await book.of(GUILD) is rules
 
 
+async def test_a_server_whose_rules_are_being_changed_holds_up_no_other(tmp_path: Path) -> None:
+    async with Storage.open(tmp_path) as storage:
+        book = RuleBook(storage)
+        async with book.changing(GUILD):
+            rules = await asyncio.wait_for(book.of(OTHER), 10)
+            reading = asyncio.create_task(book.of(GUILD))
+            assert rules == await book.of(OTHER)
+            assert not reading.done()
+        await reading
+
+
+async def test_an_expression_that_was_removed_is_slow_no_more(tmp_path: Path) -> None:
+    async with Storage.open(tmp_path) as storage:
+        book = RuleBook(storage)
+        moderation = storage.moderation
+        await moderation.add_to_blocklist(GUILD, ["a+", "b+"], is_regex=True, by=ADMIN)
+        await book.of(GUILD)
+        for pattern in ("a+", "b+"):
+            await book.note_slow(GUILD, pattern)
+        await book.note_slow(OTHER, "a+")
+        (first, _) = await moderation.blocklist(GUILD)
+        async with book.changing(GUILD):
+            await moderation.drop_from_blocklist(GUILD, first.id, by=ADMIN)
+        await book.of(GUILD)
+        assert list(book.slow_in(GUILD)) == ["b+"]
+        assert list(book.slow_in(OTHER)) == ["a+"]
+
+
 async def test_rules_that_cannot_be_read_refuse_instead_of_allowing(tmp_path: Path) -> None:
     async with Storage.open(tmp_path) as storage:
         book = RuleBook(storage)
