@@ -137,13 +137,22 @@ def _unban(entry: AuditEntry, guild_id: int) -> str:
 
 def _block(entry: AuditEntry, guild_id: int) -> str:
     del guild_id
+    return f"added to the blocklist: {_patterns(entry)}"
+
+
+def _patterns(entry: AuditEntry) -> str:
     values = _values(entry.after_json)
     found: object = values.get("patterns")
     patterns = cast("list[object]", found) if isinstance(found, list) else []
     # Words that a server blocks are not to be read in passing.
     named = ", ".join(f"||{_value(pattern)}||" for pattern in patterns[:_NUM_NAMED])
     more = f" and {len(patterns) - _NUM_NAMED} more" if len(patterns) > _NUM_NAMED else ""
-    return f"added to the blocklist: {named}{more}"
+    return f"{named}{more}"
+
+
+def _slow(entry: AuditEntry, guild_id: int) -> str:
+    del guild_id
+    return f"found too slow for a prompt: {_patterns(entry)}"
 
 
 def _unblock(entry: AuditEntry, guild_id: int) -> str:
@@ -171,6 +180,7 @@ _DEEDS: Mapping[str, Callable[[AuditEntry, int], str]] = {
     "ban.drop": _unban,
     "blocklist.add": _block,
     "blocklist.drop": _unblock,
+    "blocklist.slow": _slow,
 }
 
 

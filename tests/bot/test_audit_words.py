@@ -36,6 +36,14 @@ async def last(storage: Storage) -> list[str]:
 
 
 @pytest.mark.asyncio
+async def test_an_expression_that_was_too_slow_is_not_shown_in_passing(storage: Storage) -> None:
+    await storage.audit.record(GUILD, "blocklist.slow", actor_id=0, after={"patterns": ["a+b"]})
+    when, deed = await last(storage)
+    assert when.endswith("Limner itself")
+    assert deed == "found too slow for a prompt: ||a+b||"
+
+
+@pytest.mark.asyncio
 async def test_a_rule_is_told_as_what_it_was_and_what_it_became(storage: Storage) -> None:
     day = Allowance(10_000)
     await storage.rules.set(GUILD, Scope.ROLE, ROLE, Rule(day), by=ADMIN, reason="a *trial*")
