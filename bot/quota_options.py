@@ -51,7 +51,9 @@ class Wish:
 
     @property
     def has_caps(self) -> bool:
-        return any((self.at_once.strip(), self.size.strip(), self.pictures.strip()))
+        """What takes a cap away is none."""
+        caps = (self.at_once, self.size, self.pictures)
+        return any(_plain(cap) and _plain(cap) not in _UNSET for cap in caps)
 
     def check(self) -> None:
         """Refuses what no rule could make sense of, before anything is read. `RefusedError`."""

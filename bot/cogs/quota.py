@@ -213,6 +213,8 @@ class Quota(commands.Cog):
     ) -> None:
         guild_id = _managed(interaction)
         whose, subject_id = _subject(member, role, scope)
+        if not remove and wish.is_empty and reason:
+            raise RefusedError("A reason goes with what is set: say an amount too, or neither.")
         if not remove and wish.is_empty:
             # The form is the acknowledgement, and shows the rule: the one read before it.
             rule = await self._storage.rules.find(guild_id, whose, subject_id)

@@ -16,6 +16,11 @@ WEEK = Period(Window.WEEK)
 ROLLING = Period(Window.ROLLING, 36 * 3600)
 
 
+def test_what_takes_a_cap_away_is_no_cap() -> None:
+    assert not Wish("20", at_once="not set", size=" - ", pictures="").has_caps
+    assert Wish("20", at_once="unlimited").has_caps
+
+
 @pytest.mark.parametrize(
     ("wish", "before", "after", "said"),
     [

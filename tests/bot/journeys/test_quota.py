@@ -232,6 +232,7 @@ async def test_everyones_role_is_the_default_and_a_budget_is_an_amount(
         ({"scope": "default", "amount": "5", "window": "rolling"}, "how many hours"),
         ({"scope": "default", "amount": "5", "remove": True}, "not both"),
         ({"scope": "default", "window": "day"}, "say how many credits"),
+        ({"scope": "default", "reason": "a trial"}, "A reason goes with what is set"),
         ({"scope": "default", "at_once": "0"}, "an amount of 0"),
     ],
 )
@@ -277,6 +278,8 @@ async def test_the_form_shows_the_rule_and_sets_it_after_a_restart_too(
         assert len(modal.form["components"]) == 2
         reply = await place.wire.submit(admin, modal, amount="many", period=["day"])
         assert "such as 20 or 0.5" in await said(reply)
+        reply = await place.wire.submit(admin, modal, amount="300", period=["month"])
+        assert "**300 credits a month**" in await said(reply)
 
 
 async def test_a_form_sent_by_who_is_no_admin_any_more_sets_nothing(
