@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 10_000
 """Of one server; so many are checked in well under a millisecond."""
 MAX_ENTRY_LENGTH = 200
+MAX_ENTRY_WORDS = 10
+"""A prompt that repeats the beginning of an entry is compared once for each of its words."""
+_MAX_ENTRY_TOKENS = 40
+"""Where each letter counts as a word, an entry may be longer."""
 
 _UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -28,6 +32,7 @@ _UNSPACED = (
 _INDIC = "\u0900-\u0963\u0966-\u0dff"
 """Whose vowel signs are no letters to `re`, but belong to their word."""
 _TOKEN = re.compile(rf"[{_UNSPACED}]|(?:[^\W_{_UNSPACED}]+|[{_INDIC}])+|[^\w\s]")
+_UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
 _ORDINARY = re.compile(r"[ -~]*", re.DOTALL)
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
 """Letters and marks that show nothing, so that they can hide between letters."""
@@ -52,6 +57,13 @@ def visible(text: str) -> str:
 def words_of(text: str) -> tuple[str, ...]:
     """Words and signs in their order; spaces and underscores part words and are gone."""
     return tuple(_TOKEN.findall(folded(text)))
+
+
+def is_short(entry: str) -> bool:
+    """Whether a prompt can be compared with it in no time, whatever the prompt is."""
+    words = words_of(entry)
+    num_spaced = sum(_UNSPACED_LETTER.match(word) is None for word in words)
+    return num_spaced <= MAX_ENTRY_WORDS and len(words) <= _MAX_ENTRY_TOKENS
 
 
 @dataclass(slots=True)

@@ -97,6 +97,15 @@ class Moderation:
         rows = await self._database.all(_SQL["blocklist"], {"guild_id": guild_id})
         return [_block(row) for row in rows]
 
+    async def find_in_blocklist(
+        self, guild_id: int, wanted: str, *, limit: int = 25
+    ) -> list[BlockEntry]:
+        """Those whose number or pattern holds a text, the newest first."""
+        rows = await self._database.all(
+            _SQL["find_blocks"], {"guild_id": guild_id, "wanted": wanted, "limit": limit}
+        )
+        return [_block(row) for row in rows]
+
     async def add_to_blocklist(
         self, guild_id: int, patterns: Sequence[str], *, is_regex: bool, by: int, reason: str = ""
     ) -> int:

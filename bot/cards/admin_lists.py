@@ -71,10 +71,14 @@ async def bans_card(office: Office, guild: discord.Guild | None) -> ui.LayoutVie
     return view
 
 
-async def blocklist_card(office: Office, page: int = 0) -> ui.LayoutView:
-    """A page of the server's own entries, and what else holds."""
+async def blocklist_card(
+    office: Office, page: int = 0, *, near_id: int | None = None
+) -> ui.LayoutView:
+    """A page of the server's own entries, or the one where an entry stood; and what else holds."""
     rules = await office.studio.rules.of(office.guild_id)
     entries = await office.studio.storage.moderation.blocklist(office.guild_id)
+    if near_id is not None:
+        page = sum(each.id < near_id for each in entries) // PAGE_LENGTH
     last = max(0, (len(entries) - 1) // PAGE_LENGTH)
     page = min(max(0, page), last)
     shown = entries[page * PAGE_LENGTH : (page + 1) * PAGE_LENGTH]
@@ -151,8 +155,9 @@ class LiftBan(_Taking, template=template("lift-ban")):
 class DropEntry(_Taking, template=template("drop-entry")):
     async def take(self, office: Office, guild: discord.Guild | None, value: str) -> ui.LayoutView:
         del guild
-        await office.unblock(_number(value))
-        return await blocklist_card(office)
+        entry_id = _number(value)
+        await office.unblock(entry_id)
+        return await blocklist_card(office, near_id=entry_id)
 
 
 class ListPage(ui.DynamicItem[Pressed], template=template("blocklist", f"(?P<page>{NUMBER})")):

@@ -80,22 +80,22 @@ async def answer(interaction: discord.Interaction) -> None:
 
 
 async def offers(interaction: discord.Interaction, current: str) -> list[tuple[str, str]]:
-    """Entries to remove, while somebody types; nothing for the other deeds.
+    """The newest entries to remove, while somebody types; nothing for the other deeds.
 
     Raises `RefusedError`: suggestions tell what is blocked, too.
     """
     office = office_of(interaction)
     if getattr(interaction.namespace, "action", None) != "remove":
         return []
-    wanted = current.strip().casefold()
-    entries = await office.studio.storage.moderation.blocklist(office.guild_id)
-    named = [(f"#{entry.id} {written(entry)}", f"#{entry.id}") for entry in reversed(entries)]
-    return [(shorten(name, 100), value) for name, value in named if wanted in name.casefold()][:25]
+    moderation = office.studio.storage.moderation
+    entries = await moderation.find_in_blocklist(office.guild_id, current.strip())
+    return [(shorten(f"#{entry.id} {written(entry)}", 100), f"#{entry.id}") for entry in entries]
 
 
 async def _add(interaction: discord.Interaction, office: Office, lines: list[str]) -> None:
     num_added = await office.block(lines)
-    known = " The others were there already." if num_added < len(set(lines)) else ""
+    num_typed = len({line.strip() for line in lines} - {""})
+    known = " The others were there already." if num_added < num_typed else ""
     entries = "1 entry was" if num_added == 1 else f"{num_added} entries were"
     await tell(interaction, f"{entries} added to the blocklist.{known}")
 

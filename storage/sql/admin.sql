@@ -59,6 +59,16 @@ DELETE FROM bans WHERE guild_id = :guild_id AND user_id IN (:user_id, :pseudonym
 -- What prompts may not contain in one server.
 SELECT * FROM blocklist WHERE guild_id = :guild_id ORDER BY id;
 
+-- name: find_blocks
+-- Entries as they are shown (number, then pattern) that hold a text, the newest first.
+SELECT * FROM (
+    SELECT *, '#' || id || ' ' || CASE WHEN is_regex THEN '/' || pattern || '/' ELSE pattern END
+        AS shown
+    FROM blocklist WHERE guild_id = :guild_id
+)
+WHERE instr(lower(shown), lower(:wanted)) OR instr(shown, :wanted)
+ORDER BY id DESC LIMIT :limit;
+
 -- name: insert_block
 -- Adds an entry, unless it is there.
 INSERT OR IGNORE INTO blocklist (guild_id, pattern, is_regex, by_user_id, at)

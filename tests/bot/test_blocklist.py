@@ -18,6 +18,7 @@ from limner.bot.blocklist import (
     MAX_ENTRIES,
     WordList,
     folded,
+    is_short,
     shipped_words,
     visible,
     words_of,
@@ -184,6 +185,14 @@ def test_entries_that_repeat_one_sign_take_no_long_time() -> None:
     began = time.thread_time()
     assert sum(1 for _ in listed.found_in(words_of("裸" * 1500))) > 200_000
     assert time.thread_time() - began < 2
+
+
+def test_an_entry_that_makes_every_prompt_slow_is_too_long() -> None:
+    assert not is_short("a " * 99 + "b")
+    assert not is_short("裸" * 100)
+    assert is_short("ten words are as many as an entry can have")
+    assert is_short("ภาพเปลือยสวยงามมาก")
+    assert all(map(is_short, shipped_words()))
 
 
 def test_the_shipped_list_is_short_plain_and_without_doubles() -> None:

@@ -140,6 +140,13 @@ async def test_a_blocklist_of_ten_thousand_is_added_once_and_told_in_one_line(
     entries = await storage.moderation.blocklist(GUILD)
     assert [entry.pattern for entry in entries] == [*words, words[0]]
     assert await storage.moderation.blocklist(OTHER) == []
+    find = storage.moderation.find_in_blocklist
+    newest, second = await find(GUILD, words[0].upper(), limit=2)
+    assert (newest.id, newest.is_regex) == (entries[-1].id, True)
+    assert words[0] in second.pattern
+    assert [each.id for each in await find(GUILD, f"#{entries[0].id} ")] == [entries[0].id]
+    assert [each.id for each in await find(GUILD, f"/{words[0]}/")] == [entries[-1].id]
+    assert await find(OTHER, "") == []
     assert len(await storage.audit.entries(GUILD)) == 2
     assert not await storage.moderation.drop_from_blocklist(OTHER, entries[0].id, by=ADMIN)
     assert await storage.moderation.drop_from_blocklist(GUILD, entries[0].id, by=ADMIN)
