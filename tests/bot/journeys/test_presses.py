@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from limner.storage.records import JobStatus
+from tests.wire.entities import Acknowledgement
 
 from .cards import PATIENCE_S, answer, ask, done, is_done, job_id_of, menu_of, paint
 from .conftest import StudioBot, settled
@@ -160,6 +163,29 @@ async def test_a_confirmed_question_paints_each_prompt_once(place: Place, bot: S
     said = [m.text for press in presses for m in press.interaction.followups if m.is_ephemeral]
     assert all(text == "These are under way already." for text in said)
     assert "2 of 2 prompts are under way." in asked.text
+
+
+async def test_a_confirmed_question_is_acknowledged_before_it_is_judged(
+    place: Place, bot: StudioBot, studio: Studio
+) -> None:
+    asked = await question(place, "a {red, green} heart", steps=2)
+    async with studio.rules.changing(place.guild.id):
+        studio.rules.forget()
+        reply = await place.wire.click(place.alice, asked, "Paint them")
+        assert await asyncio.wait_for(reply.acknowledged(), 10) is Acknowledgement.DEFERRED_UPDATE
+        await studio.storage.guilds.change_settings(
+            place.guild.id, lambda old: replace(old, is_paused=True), by=place.bob.id
+        )
+    refusal = await reply.followup(lambda m: m.is_ephemeral)
+    assert "paused" in refusal.text
+    # Nothing was spent, so it may be pressed again.
+    async with studio.rules.changing(place.guild.id):
+        await studio.storage.guilds.change_settings(
+            place.guild.id, lambda old: replace(old, is_paused=False), by=place.bob.id
+        )
+    await place.wire.click(place.alice, asked, "Paint them")
+    await place.wire.until(lambda: "2 of 2 prompts" in asked.text, "the question's answer")
+    await settled()
 
 
 async def test_several_prompts_go_over_one_picture(place: Place, bot: StudioBot) -> None:
