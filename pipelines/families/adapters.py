@@ -23,13 +23,16 @@ class Adapters:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
         self._loaded: set[str] = set()
-        self._active: tuple[Lora, ...] = ()
+        self._active: tuple[Lora, ...] | None = ()
+        """None: not known, for a change did not come to its end."""
 
     def use(self, loras: Sequence[Lora], known: Mapping[str, Adapter]) -> None:
         """Raises `ModelError` for a file that does not fit this model."""
         wanted = tuple(loras)
         if wanted == self._active:
             return
+        # peft makes an adapter active as it loads it, and any of these calls may raise.
+        self._active = None
         for lora in wanted:
             if lora.name not in self._loaded:
                 self._load(known[lora.name])
@@ -59,8 +62,15 @@ class Adapters:
                 )
         except Exception as error:
             log.exception("loading the adapter %s failed", adapter.path)
+            self._remove(adapter.name)
             raise ModelError(
                 f"The adapter {adapter.name} does not fit this model, or is damaged."
             ) from error
         self._loaded.add(adapter.name)
-        self._active = ()
+
+    def _remove(self, name: str) -> None:
+        """What lies in some parts already: without this a second try would find its name taken."""
+        try:
+            self._pipeline.delete_adapters(name)
+        except Exception:
+            log.warning("what was loaded of the adapter %s stays, inactive", name, exc_info=True)

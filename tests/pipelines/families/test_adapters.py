@@ -233,3 +233,15 @@ def test_an_adapter_that_does_not_fit_fails_its_request_alone(
         with pytest.raises(ModelError, match=f"The adapter {name}"):
             engine.run([replace(ASK, loras=(Lora(name),))])
     assert engine.run([ASK])
+
+
+def test_an_adapter_that_was_refused_beside_a_good_one_leaves_nothing_behind(
+    models: dict[str, Path], files: dict[str, Path], tmp_path: Path
+) -> None:
+    save_file({"unet.nothing.lora_A.weight": torch.zeros(2, 2)}, tmp_path / "bad.safetensors")
+    adapters = [Adapter("good", files["kohya"]), Adapter("bad", tmp_path / "bad.safetensors")]
+    engine = Engine([describe(models["sd1"])], adapters=adapters)
+    expected = engine.run([ASK])[0].image.tobytes()
+    with pytest.raises(ModelError, match="The adapter bad"):
+        engine.run([replace(ASK, loras=(Lora("good"), Lora("bad")))])
+    assert engine.run([ASK])[0].image.tobytes() == expected
