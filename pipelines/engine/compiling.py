@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch._dynamo.config import patch
 
-from .memory import is_out_of_memory
+from .memory import is_out_of_memory, release
 from .sample import sample
 
 if TYPE_CHECKING:
@@ -64,9 +64,13 @@ class Compiler:
                     forward(given.latents, given.timesteps, given.context, given.vectors)
                     self._warm.add((name, given.latents.shape, given.context.shape))
         except Exception as error:
-            self._refuse(name, error)
-        else:
-            self._forwards[name] = forward
+            is_warm = any(shape[0] == name for shape in self._warm)
+            if not (is_warm and _is_out_of_memory(error)):
+                self._refuse(name, error)
+                return
+            log.warning("compiled %s only for as many rows as fit in memory", name)
+        self._forwards[name] = forward
+        release(model.device)
 
     def forward(
         self,
@@ -104,3 +108,9 @@ class Compiler:
         log.warning("painting with %s uncompiled: %s", name, why, exc_info=error)
         self._forget(name)
         self._refused[name] = why
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """A compiler may wrap what ran out while it tried its kernels."""
+    inner = (error, error.__cause__, getattr(error, "inner_exception", None))
+    return any(isinstance(each, Exception) and is_out_of_memory(each) for each in inner)

@@ -27,7 +27,7 @@ from .live import Live, Phase
 from .memory import choose_meter
 from .outbox import Outbox
 from .pace import Pace
-from .planner import BUCKETS, Planner
+from .planner import Planner
 from .runner import Runner
 from .shelf import Shelf
 from .stats import EngineStats
@@ -170,8 +170,7 @@ class Engine:
         """Compiles a loaded model's own size for every bucket, for minutes; where that fails the
         log and the stats say why, and it is painted with as it is."""
         model = self._stock.ready(self._shelf.checkpoint(name).name, self._crowd.is_busy)
-        most = self._planner.max_rows
-        self._stock.compile(model, [bucket for bucket in BUCKETS if bucket <= most])
+        self._stock.compile(model, self._planner.buckets())
 
     def close(self) -> None:
         """Drops every request and every model; the engine can be used again."""
@@ -280,12 +279,14 @@ class Engine:
             for live in plan.lives:
                 self._fail(live, error)
             return True
-        seconds = self._pace.end()
-        self._planner.finish(plan, seconds)
+        self._planner.finish(plan)
+        if (timed := self._pace.end(plan)) is not None:
+            known, seconds = timed
+            self._planner.learn(known, seconds)
+            self._last_tick = (known.rows, known.bucket, seconds)
         if lane.forward_rows is not None:
             self._planner.limit(plan.key, lane.forward_rows)
         self._ticks += 1
-        self._last_tick = (plan.rows, plan.bucket, seconds)
         for live in plan.lives:
             if live.id in broken:
                 self._fail(live, broken[live.id])

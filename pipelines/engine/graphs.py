@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .memory import is_out_of_memory, release
 from .orders import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from torch import Tensor
 
     from .lane import Lane
     from .live import BatchKey
@@ -40,6 +43,8 @@ class Graphs:
         self._step = step
         self._captured: dict[_Name, _Captured] = {}
         self._refused: set[_Name] = set()
+        self._pool: Any = None
+        """Torch's handle of the memory that all graphs share."""
 
     def run(self, lane: Lane, orders: Orders) -> bool:
         """Whether the tick was replayed; otherwise the caller runs it."""
@@ -62,37 +67,64 @@ class Graphs:
         return True
 
     def forget(self, lane: Lane) -> None:
-        for name in [name for name in self._captured if name[0] == lane.key]:
+        self._drop(lambda name: name[0] == lane.key)
+
+    def _drop(self, is_gone: Callable[[_Name], bool]) -> None:
+        for name in [name for name in self._captured if is_gone(name)]:
             del self._captured[name]
+        self._refused = {name for name in self._refused if not is_gone(name)}
 
     def _capture(self, name: _Name, lane: Lane, orders: Orders) -> _Captured | None:
-        static = Orders(
-            indices=orders.indices.clone(),
-            numbers=orders.numbers.clone(),
-            noise=torch.zeros(len(orders.numbers), *lane.history.shape[2:], device=lane.device),
-            has_mask=True,
-            has_rescale=True,
-        )
-        # The warm-up runs advance the state for real: keep it, and put it back.
-        kept = lane.history.clone()
+        # The tensors of a lane before it grew are gone; their captures would keep memory.
+        self._drop(lambda other: other[0] == lane.key and other[2] != lane.capacity)
+        if not self._captured:
+            # One for all: ticks follow one another and leave nothing in it. A pool dies with its
+            # last graph.
+            self._pool = torch.cuda.graph_pool_handle()
+        kept: Tensor | None = None
+        is_out = False
         try:
-            side = torch.cuda.Stream(lane.device)
-            side.wait_stream(torch.cuda.current_stream(lane.device))
-            with torch.cuda.stream(side):
-                for _ in range(2):
-                    self._run_whole(lane, static)
-            torch.cuda.current_stream(lane.device).wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                self._run_whole(lane, static)
-        except Exception:
+            with torch.cuda.device(lane.device):
+                static = Orders(
+                    indices=orders.indices.clone(),
+                    numbers=orders.numbers.clone(),
+                    noise=torch.zeros(
+                        len(orders.numbers), *lane.history.shape[2:], device=lane.device
+                    ),
+                    has_mask=True,
+                    has_rescale=True,
+                )
+                # The warm-up runs advance the state for real: keep it, and put it back.
+                kept = lane.history.clone()
+                graph = self._record(lane, static)
+        except Exception as error:
             log.warning("no CUDA graph for %s; painting without it", name, exc_info=True)
             self._refused.add(name)
+            is_out = is_out_of_memory(error)
+            graph = static = None
+        if kept is not None:
             lane.history.copy_(kept)
+        if graph is None or static is None:
+            # Out here the error's trace holds on to nothing.
+            del kept
+            if is_out:
+                release(lane.device)
             return None
-        lane.history.copy_(kept)
         self._captured[name] = _Captured(graph, static)
         return self._captured[name]
+
+    def _record(self, lane: Lane, static: Orders) -> torch.cuda.CUDAGraph:
+        # Streams of the lane's own device: torch would take the first GPU's, and capture nothing.
+        now, side = torch.cuda.current_stream(lane.device), torch.cuda.Stream(lane.device)
+        side.wait_stream(now)
+        with torch.cuda.stream(side):
+            for _ in range(2):
+                self._run_whole(lane, static)
+        now.wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool, stream=side):
+            self._run_whole(lane, static)
+        return graph
 
     def _run_whole(self, lane: Lane, orders: Orders) -> None:
         """A tick in which a row failed is nothing to repeat."""

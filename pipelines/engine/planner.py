@@ -108,19 +108,30 @@ class Planner:
         picked = self._pick(key, queues)
         return self._fit(key, picked)
 
-    def finish(self, plan: Plan, seconds: float) -> None:
-        """The tick has run: who was in it pays for it."""
+    def finish(self, plan: Plan) -> None:
+        """The tick has run, or is about to: who is in it pays for it."""
         for live in plan.lives:
             self.shares.charge(live.tenant, live.cost)
-        self._costs[plan.key].learn(plan.bucket, seconds)
+
+    def learn(self, plan: Plan, seconds: float) -> None:
+        """A tick's time has become known: on a GPU one tick later."""
+        if (costs := self._costs.get(plan.key)) is not None:
+            costs.learn(plan.bucket, seconds)
+
+    def buckets(self) -> tuple[int, ...]:
+        """All that a tick may have."""
+        if self._fixed_bucket is not None:
+            return (self._fixed_bucket,)
+        return tuple(bucket for bucket in BUCKETS if bucket <= self.max_rows)
 
     def limit(self, key: BatchKey, rows: int) -> None:
         """More do not fit in memory: this key runs at most so many from now on, padding too."""
         self._limits[key] = max((bucket for bucket in BUCKETS if bucket <= rows), default=1)
 
     def forget(self, key: BatchKey) -> None:
-        """Its lane is gone; what was learnt about its ticks goes too."""
+        """Its lane is gone; what was learnt about it goes too."""
         self._costs.pop(key, None)
+        self._limits.pop(key, None)
 
     def rows_limit(self, key: BatchKey) -> int:
         return min(self.max_rows, self._limits.get(key, self.max_rows))

@@ -49,7 +49,12 @@ class Stock:
         return self._lanes.open(key, model, self._shelf.appetite(key.model, self._meter))
 
     def compile(self, model: Model, buckets: Iterable[int]) -> None:
-        self._compiler.warm(model, buckets)
+        """A loaded model, as far as the buckets fit in memory."""
+        name, side = model.checkpoint.name, model.checkpoint.size_px // model.codec.factor
+        appetite, most = self._shelf.appetite(name, self._meter), None
+        if appetite is not None:
+            most = appetite.most_rows(side, side, self._meter.available_bytes())
+        self._compiler.warm(model, [rows for rows in buckets if most is None or rows <= most])
 
     def clear(self) -> None:
         """Unloads everything."""

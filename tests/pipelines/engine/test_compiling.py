@@ -72,6 +72,52 @@ def test_where_compiling_fails_it_is_painted_without_and_said_why(
     assert "painting with m uncompiled" in caplog.text
 
 
+class _Shapes:
+    """A backend that notes the rows it compiles for, and runs out of memory past some."""
+
+    def __init__(self, most: int = 64) -> None:
+        self.rows: list[int] = []
+        self.most = most
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[Any]) -> Callable[..., Any]:
+        latents = next(i for i in inputs if isinstance(i, torch.Tensor) and i.dim() == 4)
+        if latents.shape[0] > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        if latents.shape[0] not in self.rows:
+            self.rows.append(latents.shape[0])
+        return graph.forward
+
+
+@pytest.mark.parametrize("fixed_bucket", [None, 3])
+def test_only_the_buckets_that_ticks_have_are_compiled(
+    fixed_bucket: int | None, models: dict[str, Path]
+) -> None:
+    torch._dynamo.reset()
+    shapes = _Shapes()
+    torch._dynamo.register_backend(shapes, name=f"shapes{fixed_bucket}")
+    engine = Engine(
+        [describe(models["sd1"], name="m")],
+        max_rows=2,
+        fixed_bucket=fixed_bucket,
+        compile_with=f"shapes{fixed_bucket}",
+    )
+    engine.compile()
+    assert shapes.rows == ([1, 2] if fixed_bucket is None else [3])
+
+
+def test_a_bucket_that_does_not_fit_leaves_the_smaller_ones_compiled(
+    models: dict[str, Path],
+) -> None:
+    torch._dynamo.reset()
+    shapes = _Shapes(most=2)
+    torch._dynamo.register_backend(shapes, name="small")
+    engine = Engine([describe(models["sd1"], name="m")], max_rows=8, compile_with="small")
+    engine.compile()
+    assert engine.stats.uncompiled == ()
+    assert {shape[1][0] for shape in engine._compiler._warm} == {1, 2}
+    assert engine.run([ASK])
+
+
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 def test_torchs_own_compiler_paints_the_same(models: dict[str, Path]) -> None:

@@ -19,7 +19,7 @@ from limner.pipelines import (
     describe,
 )
 from limner.pipelines.engine.appetite import Appetite
-from limner.pipelines.engine.memory import CpuMeter
+from limner.pipelines.engine.memory import CpuMeter, idle_in_graphs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,3 +182,25 @@ def test_under_a_memory_limit_the_engine_never_has_to_run_out() -> None:
     assert "out of memory" not in done.stdout
     bucket = int(done.stdout.split("bucket ")[1].split()[0])
     assert 8 <= bucket <= 32, "64 rows are wanted, and do not fit"
+
+
+def test_what_graphs_keep_for_themselves_is_not_free() -> None:
+    def segment(
+        total: int, allocated: int, pool: tuple[int, int], device: int
+    ) -> dict[str, object]:
+        """As `torch.cuda.memory_snapshot` describes one."""
+        return {
+            "device": device,
+            "total_size": total,
+            "allocated_size": allocated,
+            "segment_pool_id": pool,
+        }
+
+    segments = [
+        segment(20, 5, (0, 0), 1),
+        segment(100, 0, (0, 7), 1),
+        segment(50, 10, (0, 7), 1),
+        segment(30, 0, (0, 8), 0),
+    ]
+    assert idle_in_graphs(segments, 1) == 140
+    assert idle_in_graphs(segments, 0) == 30

@@ -34,7 +34,8 @@ def run(planner: Planner, lives: list[Live], ticks: int) -> Counter[str]:
         assert plan is not None
         for one in plan.lives:
             got[one.tenant] += one.rows
-        planner.finish(plan, 1.0 + plan.bucket)
+        planner.finish(plan)
+        planner.learn(plan, 1.0 + plan.bucket)
     return got
 
 
@@ -92,7 +93,8 @@ def test_another_keys_head_holds_up_nobody() -> None:
         plan = planner.plan(lives)
         assert plan is not None
         seen.append(plan.key)
-        planner.finish(plan, 1.0)
+        planner.finish(plan)
+        planner.learn(plan, 1.0)
     assert set(seen[:2]) == {SQUARE, WIDE}
 
 
@@ -138,7 +140,8 @@ def test_one_slow_tick_is_an_accident_and_what_was_slow_once_is_tried_again() ->
         taken.append(plan.bucket)
         # A neighbour for the first hundred ticks makes full ones slow.
         is_slow = plan.bucket == 32 and count < 100
-        planner.finish(plan, 1.0 if is_slow or count == 200 else plan.bucket / 100)
+        planner.finish(plan)
+        planner.learn(plan, 1.0 if is_slow or count == 200 else plan.bucket / 100)
         if count == 0:
             planner._costs[SQUARE].learn(16, 0.16)
     assert taken[20:100].count(16) > 60
@@ -194,6 +197,33 @@ def test_a_plan_is_one_key_within_its_bucket_and_everybody_comes_to_run(
         assert plan is not None
         assert {one.key for one in plan.lives} == {plan.key}
         assert 0 < plan.rows <= plan.bucket <= max(2, max_rows)
-        planner.finish(plan, 0.01)
+        planner.finish(plan)
+        planner.learn(plan, 0.01)
         left -= {one.id for one in plan.lives}
     assert not left
+
+
+def test_a_time_that_is_known_a_tick_later_is_learnt_of_its_own_bucket() -> None:
+    planner = Planner(max_rows=16)
+    lives = [live(number) for number in range(3)]
+    plan = planner.plan(lives)
+    assert plan is not None
+    planner.finish(plan)
+    other = planner.plan(lives[:1])
+    assert other is not None
+    planner.finish(other)
+    planner.learn(plan, 7.0)
+    assert plan.bucket != other.bucket
+    assert planner._costs[plan.key].of(plan.bucket) == 7.0
+    planner.learn(other, 2.0)
+    assert planner._costs[plan.key].of(plan.bucket) == 7.0
+    assert planner._costs[plan.key].of(other.bucket) == 2.0
+
+
+def test_what_is_learnt_of_a_lane_that_is_gone_is_not_kept() -> None:
+    planner = Planner(max_rows=16)
+    plan = planner.plan([live(1)])
+    assert plan is not None
+    planner.forget(plan.key)
+    planner.learn(plan, 7.0)
+    assert plan.key not in planner._costs

@@ -114,7 +114,8 @@ class World:
                 seconds += 0.015
                 flight.finished(index)
         self.now += seconds
-        self.planner.finish(plan, seconds)
+        self.planner.finish(plan)
+        self.planner.learn(plan, seconds)
         self.pace.observe(1, weight, live_weight, seconds)
         if self.now - self.looked_at >= 1.0:
             self.looked_at = self.now
