@@ -164,6 +164,9 @@ def _closed(node: Any, name: str = "") -> Any:
             harmless: Json = {"const": False} if ignored == "enforce_nonce" else {}
             result["properties"].setdefault(ignored, harmless)
         result.setdefault("additionalProperties", False)
+    if name == "ChannelTypes":
+        # GUILD_MEDIA: in Discord's reference, not in the published document.
+        result["anyOf"].append({"const": 16})
     return result
 
 
