@@ -16,7 +16,7 @@ from discord import ui
 
 from ...storage.guild_records import GuildSettings, NsfwPolicy
 from ..administration import Office
-from ..commission import require_admin
+from ..commission import acknowledge, require_admin
 from ..context import context_of
 from ..errors import RefusedError
 from ..notes import NO_MENTIONS, answered
@@ -244,13 +244,11 @@ async def answer(interaction: discord.Interaction, match: re.Match[str]) -> None
             change = keeping(days_in(value))
         case Form.ZONE:
             change = in_zone(value)
-    settings = await office.set(change)
     if interaction.message is not None:
-        await interaction.response.edit_message(view=panel(settings), allowed_mentions=NO_MENTIONS)
+        await interaction.response.defer()
     else:
-        await interaction.response.send_message(
-            view=panel(settings), ephemeral=True, allowed_mentions=NO_MENTIONS
-        )
+        await acknowledge(interaction, is_private=True)
+    await _show(interaction, await office.set(change))
 
 
 def switched(settings: GuildSettings, switch: Switch, is_on: bool) -> GuildSettings:
@@ -271,7 +269,14 @@ def paused(message: str) -> Callable[[GuildSettings], GuildSettings]:
 
 
 def keeping(days: float | None) -> Callable[[GuildSettings], GuildSettings]:
-    return lambda old: replace(old, pictures_days=days)
+    """The change raises `RefusedError` for a time in which nobody would have seen them."""
+
+    def change(old: GuildSettings) -> GuildSettings:
+        if days is not None and not 1 <= days <= MAX_DAYS:
+            raise RefusedError(f"Pictures can be kept for 1 to {MAX_DAYS:,} days.")
+        return replace(old, pictures_days=days)
+
+    return change
 
 
 def in_zone(name: str) -> Callable[[GuildSettings], GuildSettings]:
@@ -283,12 +288,9 @@ def days_in(text: str) -> float | None:
     if not text:
         return None
     try:
-        days = float(text.removesuffix("days").removesuffix("d").strip().replace(",", "."))
+        return float(text.removesuffix("days").removesuffix("d").strip().replace(",", "."))
     except ValueError as error:
         raise RefusedError("Write a number of days, or nothing for the owner's rule.") from error
-    if not 0 < days <= MAX_DAYS:
-        raise RefusedError(f"Pictures can be kept for up to {MAX_DAYS:,} days.")
-    return days
 
 
 async def _show(interaction: discord.Interaction, settings: GuildSettings) -> None:

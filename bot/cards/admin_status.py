@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 
 _MOST_WORKERS = 8
 _MOST_SLOW = 3
+_MOST_CHARACTERS = 3500
+"""Of the 4,000 that a message takes."""
 _GIB = 2**30
 
 
-def status(pool: PoolState, rules: Rules, slow: Mapping[str, Slowness]) -> ui.LayoutView:
+def status(
+    pool: PoolState, rules: Rules, slow: Mapping[str, Slowness], now: float
+) -> ui.LayoutView:
     """Device, memory, ticks, queue, restarts; then how this server stands."""
     parts = [
         ["### Painter", *_workers(pool)],
         ["### Queue", *_queue(pool)],
-        ["### This server", *_server(rules, slow)],
+        ["### This server", *_server(rules, slow, now)],
     ]
     return _card(parts)
 
@@ -45,7 +49,18 @@ def findings(found: Sequence[Finding]) -> ui.LayoutView:
         f"{marks[each.state]} **{escape(each.about)}**: {escape(shorten(each.sentence, 250))}"
         for each in sorted(found, key=lambda each: order.index(each.state))
     ]
-    return _card([["### Doctor", *lines]])
+    return _card([["### Doctor", *_fitting(lines)]])
+
+
+def _fitting(lines: Sequence[str]) -> Iterator[str]:
+    """As many as one message takes."""
+    room = _MOST_CHARACTERS
+    for index, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            yield text.small(f"and {len(lines) - index} more")
+            return
+        yield line
 
 
 def _card(parts: Sequence[Sequence[str]]) -> ui.LayoutView:
@@ -88,11 +103,11 @@ def _queue(pool: PoolState) -> Iterator[str]:
     yield f"{pool.pictures:,} pictures and {failed:,} failures since the start."
 
 
-def _server(rules: Rules, slow: Mapping[str, Slowness]) -> Iterator[str]:
+def _server(rules: Rules, slow: Mapping[str, Slowness], now: float) -> Iterator[str]:
     settings = rules.settings
     yield "**Painting is paused.**" if settings.is_paused else "Painting goes on."
     yield f"Unsafe pictures: {NSFW[NsfwPolicy(settings.nsfw_policy)][0].lower()}."
-    bans = len(rules.bans)
+    bans = sum(ban.until is None or ban.until > now for ban in rules.bans.values())
     yield f"{_count(len(rules.permissions), 'rule')} for channels and roles, {_count(bans, 'ban')}."
     words, expressions = len(rules.words), len(rules.expressions)
     shipped = "on" if settings.blocks_shipped_words else "off"

@@ -21,7 +21,7 @@ from ..cards import admin_lists, admin_panel, admin_status, blocklist_form
 from ..cards.audit_page import Part, newest_page
 from ..cards.modals import submitted
 from ..checks import Checks
-from ..commission import acknowledge
+from ..commission import acknowledge, require_admin
 from ..errors import RefusedError
 from ..moments import moment
 from ..notes import NO_MENTIONS, answered, tell
@@ -114,7 +114,7 @@ class AdminGroup(app_commands.Group, name="admin", description="For who manages 
         )
 
     @app_commands.command(description="How long pictures are kept.")
-    @app_commands.describe(days="0: as the bot's owner keeps them; favourites always stay")
+    @app_commands.describe(days="1 or more; 0: as the bot's owner keeps them; favourites stay")
     async def retention(
         self,
         interaction: _Interaction,
@@ -180,6 +180,8 @@ class AdminGroup(app_commands.Group, name="admin", description="For who manages 
     @channel.autocomplete("model")
     @role.autocomplete("model")
     async def _models(self, interaction: _Interaction, current: str) -> _Choices:
+        if not _is_admin(interaction):
+            return []
         wanted = current.strip().casefold()
         hits = [name for name in self._studio.checkpoints if wanted in name.casefold()]
         return [app_commands.Choice(name=name, value=name) for name in hits[:25]]
@@ -222,7 +224,11 @@ class AdminGroup(app_commands.Group, name="admin", description="For who manages 
 
     @ban.autocomplete("until")
     async def _untils(self, interaction: _Interaction, current: str) -> _Choices:
-        rules = await self._studio.rules.of(interaction.guild_id or 0)
+        try:
+            office = admin_panel.office_of(interaction)
+            rules = await self._studio.rules.of(office.guild_id)
+        except RefusedError:
+            return []
         offers = expiries(current, time.time(), rules.settings.time_zone)
         return [app_commands.Choice(name=name, value=value) for name, value in offers]
 
@@ -277,13 +283,11 @@ class AdminGroup(app_commands.Group, name="admin", description="For who manages 
     async def status(self, interaction: _Interaction) -> None:
         async def work() -> None:
             office = admin_panel.office_of(interaction)
+            await acknowledge(interaction, is_private=True)
             rules = await self._studio.rules.of(office.guild_id)
             slow = self._studio.rules.slow_in(office.guild_id)
-            await interaction.response.send_message(
-                view=admin_status.status(self._studio.pool.state, rules, slow),
-                ephemeral=True,
-                allowed_mentions=NO_MENTIONS,
-            )
+            pool = self._studio.pool.state
+            await _show(interaction, admin_status.status(pool, rules, slow, time.time()))
 
         await answered(interaction, work())
 
@@ -371,6 +375,15 @@ class Admin(commands.Cog):
             await answered(interaction, admin_panel.answer(interaction, match))
         elif submitted(interaction, blocklist_form.MODAL) is not None:
             await answered(interaction, blocklist_form.answer(interaction))
+
+
+def _is_admin(interaction: _Interaction) -> bool:
+    """Suggestions tell something of a server, too."""
+    try:
+        require_admin(interaction)
+    except RefusedError:
+        return False
+    return True
 
 
 async def _show(interaction: _Interaction, view: ui.LayoutView) -> None:

@@ -241,6 +241,10 @@ async def test_the_blocklist_is_kept_tested_and_refuses_without_repeating_its_wo
     assert "nothing stands against it" in clean
     assert "on here" in await said(place, boss, "blocklist", action="shipped")
 
+    form = await (await admin(place, boss, "blocklist", action="add")).modal()
+    filled = await place.wire.submit(boss, form, entries="\n\nblood\n\n")
+    assert (await told(filled)).text == "1 entry was added to the blocklist."
+    await said(place, boss, "blocklist", action="remove", entry="blood")
     listed = await told(await admin(place, boss, "blocklist", action="list"))
     assert "3 of this server" in listed.text
     offered = await place.wire.autocomplete(
@@ -263,6 +267,37 @@ async def test_the_blocklist_is_kept_tested_and_refuses_without_repeating_its_wo
             lambda value=option["value"]: f"'{value}'" not in str(list(listed.walk())), "its end"
         )
     assert await studio.storage.moderation.blocklist(place.guild.id) == []
+
+
+async def test_the_list_stays_at_the_page_where_an_entry_was_removed(
+    place: Place, bot: AdminBot, studio: Studio
+) -> None:
+    boss = boss_of(place)
+    await studio.storage.moderation.add_to_blocklist(
+        place.guild.id, [f"word{number}" for number in range(50)], is_regex=False, by=boss.id
+    )
+    listed = await told(await admin(place, boss, "blocklist", action="list"))
+    await place.wire.click(boss, listed, "Later")
+    await place.wire.until(lambda: "word25" in listed.text, "the second page")
+    (menu,) = [c for c in listed.walk() if c["type"] == 3]
+    (option,) = [each for each in menu["options"] if each["label"].endswith("word25")]
+    await place.wire.select(boss, listed, menu["custom_id"], option["value"])
+    await place.wire.until(lambda: "word25" not in listed.text, "its end")
+    assert "word24" in listed.text
+    assert "49 of this server" in listed.text
+
+
+async def test_a_form_is_acknowledged_before_its_change_is_written(
+    place: Place, bot: AdminBot, studio: Studio
+) -> None:
+    boss = boss_of(place)
+    panel = await told(await admin(place, boss, "settings"))
+    form = await (await place.wire.click(boss, panel, "Keep …")).modal()
+    async with studio.rules.changing(place.guild.id):
+        reply = await place.wire.submit(boss, form, value="4")
+        await asyncio.wait_for(reply.acknowledged(), 10)
+        assert (await studio.storage.guilds.settings(place.guild.id)).pictures_days is None
+    await place.wire.until(lambda: "4 days" in panel.text, "the form's answer")
 
 
 async def test_a_slow_expression_closes_the_door_and_is_named_to_admins(
@@ -307,9 +342,12 @@ async def test_the_panel_sets_everything_and_an_old_button_sets_it_once(
         assert changes in panel.text.replace("*", "")
 
     async def fill(label: str, value: str) -> None:
+        before = panel.text
         modal = await (await place.wire.click(boss, panel, label)).modal()
         reply = await place.wire.submit(boss, modal, value=value)
-        await reply.acknowledged()
+        await place.wire.until(
+            lambda: panel.text != before or reply.interaction.followups, f"{label}'s answer"
+        )
 
     toggle = panel.buttons["Cancelled: charge"]
     await press("Cancelled: charge", changes="Cancelled while painting: costs")
@@ -351,6 +389,7 @@ async def test_direct_commands_set_the_same_and_the_log_tells_of_all(
 ) -> None:
     boss = boss_of(place)
     assert "Cover them".lower() in (await said(place, boss, "nsfw", policy="spoiler")).lower()
+    assert "1 to 3,650 days" in await said(place, boss, "retention", days=0.001)
     assert "3 days" in await said(place, boss, "retention", days=3.0)
     assert "costs" in await said(place, boss, "settles", what="blocked", charge=True)
     assert "Vienna" in await said(place, boss, "timezone", name="Europe/Vienna")
@@ -370,6 +409,16 @@ async def test_direct_commands_set_the_same_and_the_log_tells_of_all(
         boss, place.channel, "limner admin ban", "until", user=place.bob, until="7d"
     )
     assert "(Europe/Vienna)" in offered[0]["name"]
+    # Who may change nothing is offered nothing.
+    for command, option, options in (
+        ("ban", "until", {"user": place.bob, "until": "7d"}),
+        ("channel", "model", {"action": "deny", "channel": place.channel, "model": "h"}),
+    ):
+        for who, num_offered in ((boss, 1), (place.bob, 0)):
+            offered = await place.wire.autocomplete(
+                who, place.channel, f"limner admin {command}", option, **options
+            )
+            assert min(len(offered), 1) == num_offered
 
 
 async def test_status_and_doctor_tell_of_the_painter_and_of_no_paths(
@@ -383,7 +432,12 @@ async def test_status_and_doctor_tell_of_the_painter_and_of_no_paths(
     assert "0 wait, 0 are being painted." in status
     assert len(status) < 1500
     doctor = await said(place, boss, "doctor")
-    for words in ("✅ **painter cpu**", "✅ **model house**", "✅ **disk**", "I may post pictures"):
+    for words in (
+        "✅ **painter cpu**",
+        "✅ **models**: 2 are loaded",
+        "✅ **disk**",
+        "I may post pictures",
+    ):
         assert words in doctor
     for text in (status, doctor):
         assert str(model.parent) not in text
