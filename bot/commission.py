@@ -123,7 +123,6 @@ def member_of(interaction: discord.Interaction) -> Member:
         is_admin=bool(interaction.guild_id)
         and (permissions.administrator or permissions.manage_guild),
         channel_id=interaction.channel_id or 0,
-        is_nsfw_channel=is_age_restricted(interaction.channel),
         parent_ids=_parents(interaction.channel),
     )
 

@@ -14,7 +14,6 @@ class Member:
     role_ids: tuple[int, ...] = ()
     is_admin: bool = False
     channel_id: int = 0
-    is_nsfw_channel: bool = False
     parent_ids: tuple[int, ...] = ()
     """Of a thread, its channel; and the category that the channel is in."""
 

@@ -91,13 +91,14 @@ class Confirm(
         message = interaction.message
         assert message is not None
         asks = asks_of(_text_in(message), self._init_image, context.studio.checkpoints)
-        for ask in asks:
-            await judge(interaction, context, ask)
         if not context.delivery.claim(message.id):
             raise RefusedError("These are under way already.")
         num_taken = 0
         try:
+            # Judging so many may take longer than Discord waits for an answer.
             await interaction.response.defer()
+            for ask in asks:
+                await judge(interaction, context, ask)
             num_taken, refusal = await place_many(interaction, context, asks)
         finally:
             if not num_taken:
