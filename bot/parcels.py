@@ -5,17 +5,17 @@ What belongs to it is storage's to say; sending it is `cogs.privacy`'s.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .fitting import Named, fit_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from ..storage.privacy import UserExport
 
@@ -33,64 +33,63 @@ class Parcel:
     num_pictures: int
 
 
-@dataclass(slots=True)
 class _Box:
-    """A zip file that is being filled."""
+    """A zip file that is being filled; one entry always fits, and it is never opened again."""
 
-    limit_bytes: int
-    num_bytes: int = _OVERHEAD
-    num_pictures: int = 0
-    entries: list[tuple[str, bytes, int]] = field(default_factory=list[tuple[str, bytes, int]])
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._num_bytes = _OVERHEAD
+        self._num_pictures = 0
+        self._out = io.BytesIO()
+        self._archive = zipfile.ZipFile(self._out, "w")
 
-    def takes(self, num_bytes: int) -> bool:
-        return not self.entries or self.num_bytes + num_bytes + _OVERHEAD <= self.limit_bytes
+    def takes(self, most_bytes: int) -> bool:
+        is_empty = not self._archive.filelist
+        return is_empty or self._num_bytes + most_bytes + _OVERHEAD <= self._limit_bytes
 
-    def add(self, name: str, data: bytes, kind: int, num_bytes: int) -> None:
-        self.entries.append((name, data, kind))
-        self.num_bytes += num_bytes + _OVERHEAD
+    def add(self, name: str, data: bytes, kind: int) -> None:
+        self._archive.writestr(name, data, kind)
+        self._num_bytes += self._archive.getinfo(name).compress_size + _OVERHEAD
+        self._num_pictures += kind == zipfile.ZIP_STORED
 
     def closed(self) -> Parcel:
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            for name, data, kind in self.entries:
-                archive.writestr(name, data, kind)
-        return Parcel(out.getvalue(), self.num_pictures)
+        self._archive.close()
+        return Parcel(self._out.getvalue(), self._num_pictures)
 
 
 async def parcels(export: UserExport, limit_bytes: int) -> AsyncIterator[Parcel]:
-    """None larger than the limit; the newest pictures first. Pictures too large are made to fit."""
+    """None larger than the limit; the newest pictures first. Pictures too large are made to fit.
+
+    Reading and packing years of pictures takes seconds, so threads do it.
+    """
     box = _Box(limit_bytes)
-    for name, text in _rows(export):
-        data = text.encode()
-        # Zip's deflate is zlib's.
-        num_bytes = len(zlib.compress(data, 6))
-        if not box.takes(num_bytes):
-            yield box.closed()
+    async for name, data, kind in _entries(export, limit_bytes):
+        if not box.takes(len(data)):
+            yield await asyncio.to_thread(box.closed)
             box = _Box(limit_bytes)
-        box.add(name, data, zipfile.ZIP_DEFLATED, num_bytes)
-    for sha256 in _newest_first(export):
+        await asyncio.to_thread(box.add, name, data, kind)
+    yield await asyncio.to_thread(box.closed)
+
+
+async def _entries(export: UserExport, limit_bytes: int) -> AsyncIterator[tuple[str, bytes, int]]:
+    """Name, content, and how it is packed: pictures don't shrink."""
+    longest = max(map(len, export.tables.values()), default=0)
+    for start in range(0, max(1, longest), _ROWS):
+        name = "data.json" if not start else f"data-{start // _ROWS + 1}.json"
+        yield name, await asyncio.to_thread(_rows, export, start), zipfile.ZIP_DEFLATED
+    for sha256 in await asyncio.to_thread(_newest_first, export):
         try:
-            data = export.files[sha256].read_bytes()
+            data = await asyncio.to_thread(export.files[sha256].read_bytes)
         except OSError:
             continue  # deleted meanwhile
         file = await fit_one(Named(f"{sha256}.png", data), limit_bytes - 3 * _OVERHEAD)
-        if not box.takes(len(file.data)):
-            yield box.closed()
-            box = _Box(limit_bytes)
-        box.add(f"pictures/{file.name}", file.data, zipfile.ZIP_STORED, len(file.data))
-        box.num_pictures += 1
-    yield box.closed()
+        yield f"pictures/{file.name}", file.data, zipfile.ZIP_STORED
 
 
-def _rows(export: UserExport) -> Iterator[tuple[str, str]]:
-    """`data.json` with every table; where there are very many rows, several such files."""
-    tables = {name: list(rows) for name, rows in export.tables.items()}
-    longest = max(map(len, tables.values()), default=0)
-    for start in range(0, max(1, longest), _ROWS):
-        part = {name: rows[start : start + _ROWS] for name, rows in tables.items()}
-        name = "data.json" if not start else f"data-{start // _ROWS + 1}.json"
-        text = json.dumps({"user_id": export.user_id, **part}, ensure_ascii=False, indent=1)
-        yield name, text
+def _rows(export: UserExport, start: int) -> bytes:
+    """Every table as JSON; where there are very many rows, only so many from `start` on."""
+    part = {name: rows[start : start + _ROWS] for name, rows in export.tables.items()}
+    return json.dumps({"user_id": export.user_id, **part}, ensure_ascii=False, indent=1).encode()
 
 
 def _newest_first(export: UserExport) -> list[str]:

@@ -8,14 +8,10 @@ isn't lifted; audit lines without the user.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import ledger
-from .folder import translated
 from .queries import load
 
 if TYPE_CHECKING:
@@ -48,26 +44,6 @@ class UserExport:
     user_id: int
     tables: Mapping[str, tuple[Mapping[str, object], ...]]
     files: Mapping[str, Path]
-
-    async def write_zip(self, target: Path) -> None:
-        """`data.json` and `pictures/`; a file that is gone meanwhile is left out."""
-        await asyncio.to_thread(self._write_zip, target)
-
-    def _write_zip(self, target: Path) -> None:
-        data = {"user_id": self.user_id, **{name: list(rows) for name, rows in self.tables.items()}}
-        try:
-            # Stored, not deflated: pictures don't shrink.
-            with zipfile.ZipFile(target, "w") as archive:
-                archive.writestr(
-                    "data.json",
-                    json.dumps(data, ensure_ascii=False, indent=2),
-                    zipfile.ZIP_DEFLATED,
-                )
-                for sha256, path in self.files.items():
-                    if path.exists():
-                        archive.write(path, f"pictures/{sha256}.png")
-        except OSError as error:
-            raise translated(error, target) from error
 
 
 @dataclass(frozen=True, slots=True)

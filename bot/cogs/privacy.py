@@ -83,7 +83,7 @@ class PrivacyGroup(app_commands.Group, name="privacy", description="What I keep 
             if number > _MOST_PARTS:
                 await tell(
                     interaction,
-                    f"That were the newest {num_pictures} of {len(export.files)} pictures, as many"
+                    f"Those were the newest {num_pictures} of {len(export.files)} pictures, as many"
                     " as fit into one answer: ask the bot's owner for the others.",
                 )
                 return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
+from pathlib import PosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,7 @@ from limner.storage.privacy import UserExport
 from tests.storage.makers import sha256
 
 if TYPE_CHECKING:
+    from collections.abc import ItemsView
     from pathlib import Path
 
 LIMIT = 60_000
@@ -88,6 +91,31 @@ async def test_a_file_that_is_gone_meanwhile_is_left_out(tmp_path: Path) -> None
 async def test_nothing_kept_is_an_export_too(tmp_path: Path) -> None:
     (archive,) = await opened(export_of(tmp_path, [], num_jobs=0))
     assert json.loads(archive.read("data.json")) == {"user_id": 7, "jobs": [], "pictures": []}
+
+
+async def test_rows_and_pictures_are_read_and_packed_by_threads(tmp_path: Path) -> None:
+    """The event loop goes on meanwhile, however many there are."""
+    readers = set[str]()
+
+    class Row(dict[str, object]):
+        def items(self) -> ItemsView[str, object]:
+            readers.add("rows by the loop" if _is_loop() else "rows")
+            return super().items()
+
+    class Watched(PosixPath):
+        def read_bytes(self) -> bytes:
+            readers.add("pictures by the loop" if _is_loop() else "pictures")
+            return super().read_bytes()
+
+    plain = export_of(tmp_path, [noise(1)])
+    tables = {name: tuple(map(Row, rows)) for name, rows in plain.tables.items()}
+    files: dict[str, Path] = {name: Watched(path) for name, path in plain.files.items()}
+    await opened(UserExport(7, tables, files))
+    assert readers == {"rows", "pictures"}
+
+
+def _is_loop() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 @pytest.mark.parametrize("limit_bytes", [10 * 2**20])
