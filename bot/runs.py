@@ -122,8 +122,8 @@ class Runs:
             tenant=tenant,
             group=group_of(origin.guild_id, origin.user_id),
             cost=job.new.cost / CREDIT,
-            # What may be shown there may be started from.
-            ground=None if shows_unsafe else inputs.ground,
+            # What may be shown there may be started from; but a part is judged with its whole.
+            ground=inputs.ground if ask.canvas is not None or not shows_unsafe else None,
             shows_unsafe=shows_unsafe,
         )
 

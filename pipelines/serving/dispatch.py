@@ -82,7 +82,7 @@ class Dispatch:
         worker.flights[flight.key] = flight
         key, ticket = flight.key, flight.ticket
         if ticket.ground is not None and self._has_checker:
-            worker.send(Inspect(key, ticket.ground))
+            worker.send(Inspect(key, len(flight.unpainted), ticket.ground))
         for index in flight.unpainted:
             request = replace(ticket.requests[index], tenant=ticket.tenant)
             worker.send(Paint(key, index, request, flight.is_watched, ticket.shows_unsafe))

@@ -18,7 +18,11 @@ class Party:
     """One ticket's pictures; not equal to a later one of the same name."""
 
     key: str
+    num_pictures: int
+    """That belong to it; none begins before all have come, lest one slips by the verdict."""
     paints: list[Paint] = field(default_factory=list["Paint"])
+    verdicts: list[Verdict | None] = field(default_factory=list["Verdict | None"])
+    """One, once it was judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,9 @@ class Doorstep:
     def __init__(self) -> None:
         self._parties: dict[str, Party] = {}
 
-    def expect(self, key: str) -> Party:
+    def expect(self, key: str, num_pictures: int) -> Party:
         """From now on this ticket's pictures wait."""
-        party = self._parties[key] = Party(key)
+        party = self._parties[key] = Party(key, num_pictures)
         return party
 
     def holds(self, paint: Paint) -> bool:
@@ -55,9 +59,14 @@ class Doorstep:
         party = self._parties.pop(key, None)
         return party.paints if party is not None else []
 
-    def admit(self, party: Party) -> list[Paint] | None:
-        """Those who waited; None where they have gone since."""
-        if self._parties.get(party.key) is not party:
+    def hear(self, judged: Judged) -> None:
+        """Their ground's verdict, if they have not gone since."""
+        judged.party.verdicts.append(judged.verdict)
+
+    def admit(self, key: str) -> tuple[list[Paint], Verdict | None] | None:
+        """All who waited, once, with the verdict; None while anything of that is missing."""
+        party = self._parties.get(key)
+        if party is None or not party.verdicts or len(party.paints) < party.num_pictures:
             return None
-        del self._parties[party.key]
-        return party.paints
+        del self._parties[key]
+        return party.paints, party.verdicts[0]

@@ -45,6 +45,8 @@ class Inspect:
     """The picture that a ticket starts from: its pictures, which follow, wait for the verdict."""
 
     key: str
+    num_pictures: int
+    """That follow."""
     ground: Picture = field(repr=False)
 
 

@@ -71,6 +71,8 @@ class _Work:
     checkpoint: Checkpoint
     load: Load
     shows_unsafe: bool
+    ground: Verdict | None
+    """On the picture that it starts from, where that was judged."""
 
 
 def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | Judged]) -> Painter:
@@ -181,10 +183,13 @@ class Painter:
             case Inspect():
                 self._inspect(order)
             case Judged():
-                self._judged(order)
+                self._doorstep.hear(order)
+                self._admit(order.party.key)
             case Paint():
-                if not self._doorstep.holds(order):
-                    self._add(order)
+                if self._doorstep.holds(order):
+                    self._admit(order.key)
+                else:
+                    self._add(order, None)
             case Cancel(key=key):
                 for paint in self._doorstep.leave(key):
                     self._sender.send(PictureCancelled(key, paint.index))
@@ -200,24 +205,27 @@ class Painter:
     def _inspect(self, inspect: Inspect) -> None:
         if not self._press.has_checker:
             return
-        party = self._doorstep.expect(inspect.key)
+        party = self._doorstep.expect(inspect.key, inspect.num_pictures)
 
         def answer(verdict: Verdict | None) -> None:
             self._inbox.put(Judged(party, verdict))
 
         self._press.judge(inspect.key, opened(inspect.ground), answer)
 
-    def _judged(self, judged: Judged) -> None:
-        paints = self._doorstep.admit(judged.party)
-        if paints is None:
+    def _admit(self, key: str) -> None:
+        """Those whose ground was judged, if it may be painted from where they were asked for."""
+        admitted = self._doorstep.admit(key)
+        if admitted is None:
             return
-        if judged.verdict is None or judged.verdict.is_unsafe:
-            self._sender.send(GroundRefused(judged.party.key, judged.verdict))
+        paints, verdict = admitted
+        is_shown = all(paint.shows_unsafe for paint in paints)
+        if verdict is None or (verdict.is_unsafe and not is_shown):
+            self._sender.send(GroundRefused(key, verdict))
             return
         for paint in paints:
-            self._add(paint)
+            self._add(paint, verdict)
 
-    def _add(self, paint: Paint) -> None:
+    def _add(self, paint: Paint, ground: Verdict | None) -> None:
         checkpoint = self._models.get(paint.request.model, self._default)
         request = replace(paint.request, model=checkpoint.name)
         try:
@@ -231,6 +239,7 @@ class Painter:
             checkpoint,
             measure(request, checkpoint),
             paint.shows_unsafe,
+            ground,
         )
         self._ids.setdefault(paint.key, set()).add(request_id)
         if not self._loading and checkpoint.name not in self._engine.stats.models:
@@ -286,6 +295,7 @@ class Painter:
                     work.checkpoint.name,
                     work.checkpoint.fingerprint,
                     shows_unsafe=work.shows_unsafe,
+                    ground=work.ground,
                 )
             case Failed(error=error):
                 self._loaded(work.checkpoint.name)

@@ -25,8 +25,8 @@ class Ticket:
     """Credits, for all its pictures."""
     wants_previews: bool = False
     ground: Picture | None = None
-    """The picture that it starts from, small: judged before anything is painted. None: there is
-    none, or it may be unsafe."""
+    """The picture that it starts from, small: judged before anything is painted. Where unsafe ones
+    may be shown, its verdict counts for all that is painted. None: there is none to judge."""
     shows_unsafe: bool = False
     """Whether what the safety checker finds unsafe may be shown where this was asked."""
 

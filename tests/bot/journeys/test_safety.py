@@ -44,6 +44,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 UNSAFE = 2
 PLAIN = [Image.new("RGB", (128, 128), colour) for colour in ("grey", "white", "black", "blue")]
 RED = Image.new("RGB", (128, 128), "red")
+HALF = Image.new("RGB", (512, 512), "red")
+HALF.paste("grey", (0, 0, 256, 512))
+"""Unsafe as a whole; of its grey half the model sees nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def settings(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     results = Engine([models["house"]]).run([Request("a red heart", seed=n) for n in range(1, 5)])
     painted = [result.image for result in results]
     unsafe = painted.pop(UNSAFE - 1)
-    make_checker(folder, unsafe=[unsafe, RED], safe=[*painted, *PLAIN])
+    make_checker(folder, unsafe=[unsafe, RED, HALF], safe=[*painted, *PLAIN])
     return plain.model_copy(update={"safety": SafetySettings(checker=str(folder))})
 
 
@@ -261,6 +264,40 @@ async def test_an_attached_unsafe_picture_is_not_painted_from_and_not_kept(
     assert not guarded.storage.images.path(block.sha256).exists()
     balance = await guarded.storage.ledger.balance(place.guild.id, place.alice.id)
     assert (balance.held, balance.settled) == (0, 0)
+
+
+async def inpainted(place: Place, picture: Image.Image, seed: int) -> Message:
+    """Its left upper corner, of which the model sees nothing but grey."""
+    reply = await place.wire.slash(
+        place.alice,
+        place.channel,
+        "inpaint",
+        picture=("picture.png", saved(picture, "PNG")),
+        prompt=f"a cat --seed {seed}",
+        area="0,0,10%,10%",
+    )
+    preview = await reply.message(lambda m: "Paint" in m.buttons, timeout_s=PATIENCE_S)
+    asked = (await place.wire.click(place.alice, preview, "Paint")).interaction
+
+    def found() -> Message | None:
+        return next((m for m in asked.followups if "Paint again" in m.buttons), None)
+
+    return await place.wire.until(found, "the card", PATIENCE_S)
+
+
+async def test_where_it_is_veiled_a_part_of_an_unsafe_picture_is_painted_and_the_whole_veiled(
+    place: Place, bot: PictureBot, guarded: Studio
+) -> None:
+    await decide(place, guarded, NsfwPolicy.SPOILER)
+    harmless = Image.new("RGB", HALF.size, "grey")
+    for seed in range(10):
+        # To so small a checker much of what is painted is unsafe in itself.
+        if veils(await inpainted(place, harmless, seed)) == [False]:
+            assert veils(await inpainted(place, HALF, seed)) == [True]
+            break
+    else:
+        pytest.fail("no seed paints a harmless corner")
+    await settled()
 
 
 async def test_with_a_broken_checker_nothing_is_painted_and_everybody_hears_why(

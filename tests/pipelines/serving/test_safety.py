@@ -147,6 +147,23 @@ async def test_a_ticket_that_starts_from_an_unsafe_picture_paints_nothing(
 
 
 @MODULE
+async def test_where_it_may_be_shown_what_starts_from_an_unsafe_picture_is_unsafe(
+    pool: WorkerPool, ear: Ear
+) -> None:
+    for key, ground in (("red", RED), ("blue", BLUE)):
+        # Harmless themselves, both.
+        pool.submit(replace(ticket(key, seeds=(1, 3)), ground=ground, shows_unsafe=True))
+    assert await ear.end("red") == Done("red")
+    assert await ear.end("blue") == Done("blue")
+    for key, is_unsafe in (("red", True), ("blue", False)):
+        told = {u.index: u.verdict for u in ear.of(key) if isinstance(u, Painted)}
+        assert {i: v is not None and v.is_unsafe for i, v in told.items()} == {
+            0: is_unsafe,
+            1: is_unsafe,
+        }
+
+
+@MODULE
 async def test_cancelled_while_its_ground_is_judged_it_ends_once_and_its_name_is_free_again(
     pool: WorkerPool, ear: Ear
 ) -> None:
