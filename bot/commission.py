@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ELSEWHERE = "That was painted in an age-restricted channel: use it in one."
+
 Prepare = Callable[["Ask"], Awaitable["Ask"]]
 """What an ask needs that takes time: pictures read and kept. Raises `RefusedError`."""
 
@@ -79,6 +81,8 @@ async def place(
     """
     origin = origin_of(interaction, message_id, is_private=ask.is_private)
     if not origin.is_age_restricted and await _is_from_age_restricted(context, ask):
+        if not isinstance(interaction.channel, discord.DMChannel):
+            raise RefusedError(ELSEWHERE)
         origin = replace(origin, is_age_restricted=True)
     job = await context.studio.submit(ask, origin, member_of(interaction))
     context.delivery.show(job, limit_bytes=interaction.filesize_limit)
@@ -155,6 +159,19 @@ async def _is_from_age_restricted(context: Context, ask: Ask) -> bool:
     except (NoSuchPictureError, NoSuchJobError):
         return False
     return parent.new.origin.is_age_restricted
+
+
+def require_own(interaction: discord.Interaction) -> None:
+    """Only on a message that is the presser's alone, or answers them, goes a press on that takes
+    the message away or writes over it: anybody can send a button's id, on any message of the bot's.
+
+    Raises `RefusedError`.
+    """
+    message = interaction.message
+    asked = None if message is None else message.interaction_metadata
+    is_theirs = asked is not None and asked.user.id == interaction.user.id
+    if message is None or not (message.flags.ephemeral or is_theirs):
+        raise RefusedError("That is not yours to answer.")
 
 
 def may_moderate(interaction: discord.Interaction) -> bool:

@@ -15,7 +15,7 @@ from .ask import Ask
 from .cards import layout
 from .cards.layout import Shown
 from .cards.text import Defaults
-from .exposure import are_veiled
+from .exposure import are_veiled, shows_unsafe
 from .fitting import Named, fit
 
 if TYPE_CHECKING:
@@ -46,10 +46,14 @@ class Sheets:
         """Once it is stored, failed or cancelled; no file larger than the limit."""
         defaults = self._defaults(ask)
         if job.status is JobStatus.CANCELLED:
-            return layout.cancelled(job, ask, defaults)
+            return layout.cancelled(job, ask, defaults, cost=await self._settled(job))
         if job.status is JobStatus.FAILED:
-            return layout.failed(job, ask, defaults)
+            return layout.failed(job, ask, defaults, cost=await self._settled(job))
         storage = self._studio.storage
+        cost = await self._settled(job) if len(pictures) < job.new.num_pictures else None
+        if not await shows_unsafe(storage, job.new.origin):
+            # The server's rule may be a stricter one since they were stored.
+            pictures = [picture for picture in pictures if not picture.is_unsafe]
         veils = await are_veiled(storage, job.new.origin)
         files: list[Named] = []
         shown: list[Picture] = []
@@ -70,7 +74,7 @@ class Sheets:
             [Shown(picture, file) for picture, file in zip(shown, fitted, strict=True)],
             self._actions,
             parent_url=await self._parent_url(job),
-            cost=await self._settled(job) if len(pictures) < job.new.num_pictures else None,
+            cost=cost,
             num_blocked=job.new.num_pictures - len(pictures),
         )
 

@@ -14,13 +14,15 @@ import discord
 
 from ..storage.errors import NoSuchJobError, NoSuchPictureError
 from .attachments import Found, find_pictures
-from .commission import is_age_restricted
+from .commission import ELSEWHERE, is_age_restricted
 from .errors import RefusedError
+from .exposure import shows_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..storage.records import Job, Picture
+    from .ask import Ask
     from .context import Context
 
 _NUMBER = re.compile(r"#?\s*(?P<job>[0-9]{1,18})(?:\s*[-.:/]\s*(?P<place>[0-9]{1,2}))?")
@@ -154,7 +156,7 @@ def require_use(
         return
     channel = interaction.client.get_channel(origin.channel_id)
     if origin.is_age_restricted or is_age_restricted(channel):
-        raise RefusedError("That was painted in an age-restricted channel: use it in one.")
+        raise RefusedError(ELSEWHERE)
 
 
 async def stored_picture(
@@ -171,6 +173,32 @@ async def stored_picture(
     if picture.is_deleted:
         raise RefusedError("This picture was deleted.")
     return Stored(job, picture)
+
+
+async def parent_of(interaction: discord.Interaction, context: Context, ask: Ask) -> Picture | None:
+    """The picture of ours that an ask starts from, if there still is one.
+
+    Raises `RefusedError` where it may not be used here, or not be shown any more.
+    """
+    if ask.parent_picture_id is None:
+        return None
+    storage = context.studio.storage
+    try:
+        picture = await storage.images.picture(ask.parent_picture_id)
+        job = await storage.jobs.get(picture.job_id)
+    except (NoSuchPictureError, NoSuchJobError):
+        return None
+    require_use(interaction, job, or_else=_not_found)
+    await require_shown(context, Stored(job, picture))
+    return picture
+
+
+async def require_shown(context: Context, stored: Stored) -> None:
+    """Raises `RefusedError` for an unsafe picture where such are kept back by now."""
+    if stored.picture.is_unsafe and not await shows_unsafe(
+        context.studio.storage, stored.job.new.origin
+    ):
+        raise RefusedError("The safety checker finds this picture unsafe: it is not shown here.")
 
 
 def _chosen(job: Job, pictures: list[Picture], place: int | None) -> Stored:

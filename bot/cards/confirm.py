@@ -11,7 +11,7 @@ import discord
 from discord import ui
 
 from ..ask import Ask
-from ..commission import judge, place_many
+from ..commission import judge, place_many, require_own
 from ..composing import compose
 from ..context import context_of
 from ..errors import RefusedError
@@ -87,6 +87,7 @@ class Confirm(
         await answered(interaction, self._press(interaction))
 
     async def _press(self, interaction: discord.Interaction) -> None:
+        require_own(interaction)
         context = context_of(interaction.client)
         message = interaction.message
         assert message is not None
@@ -129,6 +130,7 @@ class NeverMind(ui.DynamicItem[Pressed], template=template("nevermind")):
         await answered(interaction, self._press(interaction))
 
     async def _press(self, interaction: discord.Interaction) -> None:
+        require_own(interaction)
         await interaction.response.defer()
         await interaction.delete_original_response()
 

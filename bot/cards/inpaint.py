@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Self
 import discord
 from discord import ui
 
-from ...storage.errors import NoSuchPictureError
 from .. import masks
-from ..commission import judge, place_many
+from ..commission import judge, place_many, require_own
 from ..context import context_of
 from ..drafts import Touch, load_draft
 from ..errors import RefusedError
 from ..fitting import Named
 from ..notes import NO_MENTIONS, answered, note
 from ..pricing import credits_text
+from ..sources import parent_of
 from ..underlay import PROMISED, lay_part, sized
 from . import source_fields, text
 from .identity import FLAG, NUMBER, custom_id, template
@@ -112,6 +112,7 @@ class MaskButton(
         await answered(interaction, self._press(interaction))
 
     async def _press(self, interaction: discord.Interaction) -> None:
+        require_own(interaction)
         context = context_of(interaction.client)
         await interaction.response.defer()
         draft, picture, mask = await load_draft(context.studio, self._draft)
@@ -139,6 +140,7 @@ class MaskButton(
         if not context.delivery.claim(message.id):
             raise RefusedError("This is being painted already.")
         try:
+            await parent_of(interaction, context, draft.ask)
             shape = await asyncio.to_thread(self._touch.apply, mask)
             ask = await lay_part(context.studio, draft.ask, picture, shape)
             await judge(interaction, context, ask)
@@ -181,6 +183,7 @@ async def show(
 ) -> None:
     """Puts the preview in place of what the interaction's message shows."""
     draft, picture, mask = loaded
+    parent = await parent_of(interaction, context, draft.ask)
     shape = await asyncio.to_thread(touch.apply, mask)
     ask, refusal = replace(draft.ask, init_image=PROMISED, mask_image=PROMISED), ""
     try:
@@ -190,7 +193,7 @@ async def show(
     file = await asyncio.to_thread(_pictured, picture, shape)
     price = context.studio.price(await judge(interaction, context, ask))
     shown = Named("preview.webp", file)
-    if await _is_unsafe(context, draft):
+    if parent is not None and parent.is_unsafe:
         shown = shown.veiled()
     view = preview(draft, sha256, touch, masks.coverage(shape), price, refusal, file=shown)
     await interaction.edit_original_response(
@@ -198,17 +201,6 @@ async def show(
         attachments=[shown.file()],
         allowed_mentions=NO_MENTIONS,
     )
-
-
-async def _is_unsafe(context: Context, draft: Draft) -> bool:
-    """Whether it is one of our own pictures, and one that was found so."""
-    if draft.ask.parent_picture_id is None:
-        return False
-    try:
-        parent = await context.studio.storage.images.picture(draft.ask.parent_picture_id)
-    except NoSuchPictureError:
-        return False
-    return parent.is_unsafe
 
 
 def preview(

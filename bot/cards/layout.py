@@ -12,6 +12,7 @@ import discord
 from discord import ui
 
 from ..fitting import Named
+from ..pricing import credits_text
 from ..prompts import shorten
 from . import text
 from .buttons import Again, Cancel, Delete, Remix
@@ -116,6 +117,8 @@ def done(
     lines = [seeds, _small_print(job, ask, defaults, cost)]
     if num_blocked:
         lines.insert(0, text.blocked(num_blocked, job.new.num_pictures))
+        if num_blocked == job.new.num_pictures:
+            lines.remove(seeds)
     container.add_item(ui.TextDisplay("\n".join(lines)))
     if text.is_long(ask):
         whole = Named(f"prompt-{job.id}.txt", text.typed(ask).encode())
@@ -135,14 +138,14 @@ def done(
     return Sheet(_view(container), tuple(files))
 
 
-def failed(job: Job, ask: Ask | None, defaults: Defaults) -> Sheet:
+def failed(job: Job, ask: Ask | None, defaults: Defaults, *, cost: int = 0) -> Sheet:
     """What went wrong, in the words that are fit for a user, and a way to try again."""
     said = text.escape(shorten(job.error, _ERROR_LENGTH)) or "It could not be painted."
     container = ui.Container[View](accent_colour=_RED)
     if ask is not None:
         container.add_item(ui.TextDisplay(_heading(ask)))
     container.add_item(ui.TextDisplay(said))
-    container.add_item(ui.TextDisplay(_ended_print(job, ask, defaults)))
+    container.add_item(ui.TextDisplay(_ended_print(job, ask, defaults, cost)))
     owner_id, is_private = job.new.origin.user_id, job.new.origin.is_private
     container.add_item(
         ui.ActionRow[Any](
@@ -154,12 +157,12 @@ def failed(job: Job, ask: Ask | None, defaults: Defaults) -> Sheet:
     return Sheet(_view(container))
 
 
-def cancelled(job: Job, ask: Ask | None, defaults: Defaults) -> Sheet:
+def cancelled(job: Job, ask: Ask | None, defaults: Defaults, *, cost: int = 0) -> Sheet:
     container = ui.Container[View]()
     if ask is not None:
         container.add_item(ui.TextDisplay(_heading(ask)))
     container.add_item(ui.TextDisplay("Cancelled."))
-    container.add_item(ui.TextDisplay(_ended_print(job, ask, defaults)))
+    container.add_item(ui.TextDisplay(_ended_print(job, ask, defaults, cost)))
     owner_id, is_private = job.new.origin.user_id, job.new.origin.is_private
     container.add_item(
         ui.ActionRow[Any](
@@ -193,11 +196,12 @@ def _small_print(job: Job, ask: Ask, defaults: Defaults, cost: int | None = None
     return "\n".join([*lines, text.footer(job, cost)])
 
 
-def _ended_print(job: Job, ask: Ask | None, defaults: Defaults) -> str:
-    """Like the small print, without a price: what did not end well was not charged."""
+def _ended_print(job: Job, ask: Ask | None, defaults: Defaults, cost: int) -> str:
+    """Like the small print; with a price only where its server has it charged all the same."""
     said = text.differing(ask, defaults) if ask is not None else []
-    who = f"<@{job.new.origin.user_id}> · #{job.id}"
-    return text.small(" · ".join([*said, who]))
+    charged = [credits_text(cost)] if cost else []
+    who = f"<@{job.new.origin.user_id}>"
+    return text.small(" · ".join([*said, who, *charged, f"#{job.id}"]))
 
 
 def _gallery(items: Sequence[tuple[Named, str]]) -> ui.MediaGallery[View]:

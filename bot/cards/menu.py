@@ -21,7 +21,7 @@ from ..errors import RefusedError
 from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
 from ..ground import open_stored
 from ..notes import NO_MENTIONS, answered, tell
-from ..sources import Stored
+from ..sources import Stored, require_shown
 from ..underlay import STRONG, SUBTLE, strength_of, vary
 from . import text
 from .identity import FLAG, NUMBER, custom_id, template
@@ -182,7 +182,8 @@ class PictureMenu(
 
     async def _send(self, interaction: discord.Interaction, context: Context) -> None:
         await _acknowledge(interaction)
-        _, picture = await picture_of(interaction, context, self._picture_id)
+        job, picture = await picture_of(interaction, context, self._picture_id)
+        await require_shown(context, Stored(job, picture))
         png = await context.studio.storage.images.read(picture.sha256)
         name = f"limner-{picture.job_id}-{picture.index + 1}-seed{picture.seed}"
         file = Named(f"{name}.png", png)

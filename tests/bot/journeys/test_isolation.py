@@ -17,6 +17,7 @@ import pytest_asyncio
 from PIL import Image
 
 from limner.bot.ask import Ask
+from limner.bot.drafts import keep_draft
 from limner.bot.member import Member
 from limner.storage.records import NewJob, NewPicture, Origin
 from tests.wire.entities import COMPONENTS_V2
@@ -298,6 +299,34 @@ async def cancel(scene: Scene, person: str, *, is_private: bool = False) -> bool
     return was_cancelled
 
 
+async def forged_answer(scene: Scene, person: str) -> bool:
+    carrier = await scene.reaction(await scene.press(person, "limner1:nevermind"))
+    return carrier.is_deleted
+
+
+async def forged_preview(scene: Scene, person: str) -> bool:
+    draft = await _draft(scene, person)
+    reply = await scene.press(person, f"limner1:mask:invert:{draft}:0:0:1")
+    carrier = await scene.reaction(reply)
+    return bool(carrier.text or carrier.gallery)
+
+
+async def previewed(scene: Scene, person: str, *, is_there: bool) -> bool:
+    """One's own preview, where it was opened or carried elsewhere; its button is forged."""
+    picture_id = await scene.picture_id(await scene.picture(is_restricted=True))
+    draft = await _draft(scene, person, picture_id)
+    channel = scene.channel_of(person)
+    if is_there and channel is not scene.elsewhere:
+        channel = scene.restricted
+    who, wire = scene.people[person], scene.place.wire
+    carrier = await (await wire.slash(who, channel, "limner queue")).message()
+    assert carrier.is_ephemeral
+    forged = f"limner1:mask:paint:{draft}:0:0:1"
+    button = {"type": BUTTON, "id": 2, "style": 2, "label": "x", "custom_id": forged}
+    carrier.components = [{"type": 1, "id": 1, "components": [button]}]
+    return await scene.is_painting(await wire.click(who, carrier, forged))
+
+
 async def settings_by_command(scene: Scene, person: str) -> bool:
     await scene.answer(await scene.command(person, "limner admin timezone", name="Asia/Tokyo"))
     return await were_settings_changed(scene)
@@ -380,6 +409,14 @@ DEEDS: dict[str, Callable[[Scene, str], Awaitable[bool]]] = {
     "delete a private picture": lambda s, p: delete(s, p, is_private=True),
     "cancel a job": cancel,
     "cancel a private job": lambda s, p: cancel(s, p, is_private=True),
+    "take away a message of mine by a forged button": forged_answer,
+    "write over a message of mine by a forged button": forged_preview,
+    "paint in one's preview of an age-restricted picture there": lambda s, p: previewed(
+        s, p, is_there=True
+    ),
+    "paint in one's preview of an age-restricted picture elsewhere": lambda s, p: previewed(
+        s, p, is_there=False
+    ),
     "change the server's settings by a command": settings_by_command,
     "change the server's settings by a button": settings_by_button,
     "change the server's settings by a form": settings_by_form,
@@ -408,6 +445,14 @@ def _job(scene: Scene, person: str) -> NewJob:
     origin = Origin(scene.people[person].id, channel.guild.id, channel.id)
     text = Ask("a star", model="house").to_json()
     return NewJob(origin, "imagine", text, "a star", 1, 7, "house", "f", 0, 1)
+
+
+async def _draft(scene: Scene, person: str, picture_id: int | None = None) -> str:
+    ask = Ask("a star", model="house", parent_picture_id=picture_id)
+    picture, mask = Image.new("RGB", (128, 128), "red"), Image.new("L", (128, 128), 0)
+    mask.paste(255, (0, 0, 64, 128))
+    owner_id = scene.people[person].id
+    return await keep_draft(scene.studio, ask, picture, mask, owner_id=owner_id)
 
 
 def _png() -> bytes:
