@@ -6,6 +6,7 @@ danger, is the caller's.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,16 @@ from .errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_NO_PICTURE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow's readers raise over broken files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +54,14 @@ class PictureFile:
                 small = image.convert("RGB")
                 small.thumbnail((self.most_px, self.most_px), Image.Resampling.BILINEAR)
                 return small
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except _NO_PICTURE as error:
             raise InvalidRequestError(_GONE) from error
 
     def _size(self) -> tuple[int, int]:
         try:
             with Image.open(self.path) as image:
                 return image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except _NO_PICTURE as error:
             raise InvalidRequestError(_GONE) from error
 
 

@@ -34,8 +34,9 @@ class Sender:
     def send(self, message: Message) -> None:
         """Writes one message whole. Raises `OSError` when the other end is gone."""
         with self._lock:
+            frame = pickle.dumps((self._number + 1, message), protocol=5)
+            # Not before: what can't be packed must not be missed at the other end.
             self._number += 1
-            frame = pickle.dumps((self._number, message), protocol=5)
             self._stream.write(_LENGTH.pack(len(frame)) + frame)
             self._stream.flush()
 

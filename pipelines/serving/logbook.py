@@ -37,7 +37,7 @@ def relay(text: str, worker: str) -> None:
         return
     try:
         parsed: object = json.loads(text) if text.startswith("{") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         # Libraries' own prints and progress bars: worth keeping, not worth a warning.

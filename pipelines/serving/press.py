@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..events import Result
     from ..safety.checker import Checker, Verdict
     from .channel import Sender
+    from .messages import Report
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ _GLIMPSE_EVERY_S = 1.5
 """Between two previews of one ticket, where each has to be judged: a card is edited more rarely."""
 _MOST_GLIMPSED = 256
 
+_UNJUDGED = "The safety checker failed over this picture, so it is not shown; try again."
+
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
@@ -50,7 +53,6 @@ class _Picture:
     model: str
     fingerprint: str
     shows_unsafe: bool
-    ground: Verdict | None
 
     @property
     def image(self) -> Image:
@@ -100,10 +102,9 @@ class Press:
         fingerprint: str,
         *,
         shows_unsafe: bool,
-        ground: Verdict | None = None,
     ) -> None:
-        """Waits while too many pictures wait. An unsafe ground makes the picture unsafe."""
-        self._work.put(_Picture(key, index, result, model, fingerprint, shows_unsafe, ground))
+        """Waits while too many pictures wait."""
+        self._work.put(_Picture(key, index, result, model, fingerprint, shows_unsafe))
 
     def show(self, key: str, index: int, image: Image) -> None:
         """Drops the preview when the press is busy, or showed one of this ticket just now."""
@@ -135,17 +136,24 @@ class Press:
         while is_open:
             works, is_open = self._take()
             for work, verdict in zip(works, self._judged(works), strict=True):
-                try:
-                    self._finish(work, verdict)
-                except OSError:
-                    return  # the pipe is closed: nobody wants it any more
-                except Exception:
-                    _log.exception("a picture could not be encoded", extra={"job": work.key})
-                    if isinstance(work, _Picture):
-                        sentence = "The picture was painted but could not be saved as a file."
-                        self._sender.send(
-                            PictureFailed(work.key, work.index, sentence, Cause.PAINTING)
-                        )
+                if not self._tell(work, verdict):
+                    return
+
+    def _tell(self, work: _Work, verdict: Verdict | Exception | None) -> bool:
+        """False once the pipe is closed: nobody wants anything any more."""
+        try:
+            report = self._report(work, verdict)
+        except Exception:  # an encoder raises OSError too
+            report = _unsaved(work)
+        try:
+            if report is not None:
+                self._sender.send(report)
+        except OSError:
+            return False
+        except Exception:  # no memory for a copy on its way into the pipe
+            if (failed := _unsaved(work)) is not None:
+                self._sender.send(failed)
+        return True
 
     def _take(self) -> tuple[list[_Work], bool]:
         """What waits, as far as it is judged in one pass, and whether more may come."""
@@ -173,27 +181,23 @@ class Press:
         # One that can't be judged takes no other with it.
         return [verdict for work in works for verdict in self._judged([work])]
 
-    def _finish(self, work: _Work, verdict: Verdict | Exception | None) -> None:
+    def _report(self, work: _Work, verdict: Verdict | Exception | None) -> Report | None:
         match work:
             case _Picture():
-                self._sender.send(self._file(work, verdict))
+                return self._file(work, verdict)
             case _Glimpse():
-                if verdict is None or (
-                    not isinstance(verdict, Exception) and not verdict.is_unsafe
-                ):
-                    preview = encode_preview(work.image)
-                    self._sender.send(PicturePreviewed(work.key, work.index, preview))
+                if isinstance(verdict, Exception) or (verdict is not None and verdict.is_unsafe):
+                    return None
+                return PicturePreviewed(work.key, work.index, encode_preview(work.image))
             case _Ground():
                 work.answer(None if isinstance(verdict, Exception) else verdict)
+                return None
 
     def _file(
         self, work: _Picture, verdict: Verdict | Exception | None
     ) -> PicturePainted | PictureBlocked | PictureFailed:
         if isinstance(verdict, Exception):
-            return PictureFailed(work.key, work.index, UNJUDGED, Cause.CHECKER)
-        if work.ground is not None and work.ground.is_unsafe:
-            # Around what was painted there may be all of it.
-            verdict = work.ground
+            return PictureFailed(work.key, work.index, _UNJUDGED, Cause.CHECKER)
         result = work.result
         parameters = parameters_of(result.request, result.seed, work.model, work.fingerprint)
         png = encode(result.image, parameters, version=self._version)
@@ -213,4 +217,9 @@ class Press:
         )
 
 
-UNJUDGED = "The safety checker failed over this picture, so it is not shown; try again."
+def _unsaved(work: _Work) -> PictureFailed | None:
+    _log.exception("a picture could not be encoded", extra={"job": work.key})
+    if not isinstance(work, _Picture):
+        return None
+    sentence = "The picture was painted but could not be saved as a file."
+    return PictureFailed(work.key, work.index, sentence, Cause.PAINTING)

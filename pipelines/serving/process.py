@@ -176,21 +176,27 @@ class WorkerProcess:
         except (WorkerError, OSError) as error:
             _log.error("%s: %s", self.name, error)
             self.kill()
+        except Exception:  # no memory: its end must be told all the same
+            _log.exception("%s cannot be listened to any more", self.name)
+            self.kill()
 
     def _write(self, popen: subprocess.Popen[bytes]) -> None:
         assert popen.stdin is not None
         sender = Sender(cast("BinaryIO", popen.stdin))
-        # A broken pipe is no news: the listening thread tells the end.
-        with contextlib.suppress(OSError):
+        try:
             while (order := self._orders.get()) is not None:
                 try:
                     whole = _opened(order)
-                except InvalidRequestError as error:
-                    assert isinstance(order, Inspect | Paint)
-                    index = order.index if isinstance(order, Paint) else 0
-                    self._hear(PictureFailed(order.key, index, str(error), Cause.REQUEST))
+                except Exception as error:
+                    self._hear(_spoilt(order, error))
                     continue
                 sender.send(whole)
+        except OSError:
+            pass  # a broken pipe is no news: the listening thread tells the end
+        except Exception:
+            # It would wait for ever for what it is not told; what it has goes again.
+            _log.exception("%s cannot be written to any more", self.name)
+            self.kill()
         with contextlib.suppress(OSError):
             sender.close()
 
@@ -215,6 +221,19 @@ def _opened(order: Order) -> Order:
             return replace(order, request=_with_pictures(order.request))
         case _:
             return order
+
+
+def _spoilt(order: Order, error: Exception) -> PictureFailed:
+    """Its picture could not be read."""
+    assert isinstance(order, Inspect | Paint)
+    index = order.index if isinstance(order, Paint) else 0
+    if isinstance(error, InvalidRequestError):
+        return PictureFailed(order.key, index, str(error), Cause.REQUEST)
+    _log.error(
+        "a picture to start from could not be read", exc_info=error, extra={"job": order.key}
+    )
+    sentence = "The picture that this starts from could not be read: try again, or send it anew."
+    return PictureFailed(order.key, index, sentence, Cause.PAINTING)
 
 
 def _with_pictures(request: Request) -> Request:

@@ -45,8 +45,10 @@ _TELL_S = 0.25
 """Between two `Moved` of one ticket."""
 _MOST_CRASHES_ALONE = 2
 
-_UNSAFE = "The safety checker finds the picture that this starts from unsafe: take another one."
-_UNJUDGED = "The safety checker failed over the picture that this starts from: try again."
+_GROUND_UNSAFE = (
+    "The safety checker finds the picture that this starts from unsafe: take another one."
+)
+_GROUND_UNJUDGED = "The safety checker failed over the picture that this starts from: try again."
 
 PictureReport = (
     PictureBegan
@@ -105,9 +107,9 @@ class Reception:
                     book.end(flight, Done(key))
             case GroundRefused() if not flight.is_cancelled:
                 sentence, cause = (
-                    (_UNJUDGED, Cause.CHECKER)
+                    (_GROUND_UNJUDGED, Cause.CHECKER)
                     if report.verdict is None
-                    else (_UNSAFE, Cause.UNSAFE)
+                    else (_GROUND_UNSAFE, Cause.UNSAFE)
                 )
                 book.end(flight, Broke(key, sentence, cause, report.verdict))
             case GroundRefused():

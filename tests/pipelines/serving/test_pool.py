@@ -178,6 +178,28 @@ async def test_a_picture_in_a_file_is_painted_from_as_it_is_when_its_turn_comes(
     assert images[0].tobytes() == images[1].tobytes()
 
 
+class Heavy(PictureFile):
+    """Too big for this machine's memory just now."""
+
+    __slots__ = ()
+
+    def open(self) -> Image.Image:
+        raise MemoryError
+
+
+async def test_a_picture_that_cannot_be_read_just_now_breaks_its_ticket_alone(
+    pool: WorkerPool, ear: Ear, tmp_path: Path
+) -> None:
+    heavy = Heavy(tmp_path / "heavy.png")
+    pool.submit(ticket("heavy", init_image=heavy, strength=0.5, width=32, height=32))
+    pool.submit(ticket("fine"))
+    broke, fine = await ear.ends("heavy", "fine")
+    assert isinstance(broke, Broke)
+    assert broke.cause is Cause.PAINTING
+    assert "try again" in broke.sentence
+    assert fine == Done("fine")
+
+
 async def test_a_ticket_whose_work_cannot_be_told_is_refused_and_blocks_nobody(
     pool: WorkerPool, ear: Ear, tmp_path: Path
 ) -> None:

@@ -59,9 +59,12 @@ class Worker:
         self.press = Press(Sender(self.pipe), "", checker)
         self.answers: dict[str, Verdict | None] = {}
 
-    def print(self, key: str, colour: str, *, shows_unsafe: bool = False) -> None:
+    def print(
+        self, key: str, colour: str, *, shows_unsafe: bool = False, mode: str = "RGB"
+    ) -> None:
         request = Request(colour, seed=7, steps=1, width=32, height=32, sampler="ddim")
-        result = Result(plain(colour), 7, request, Timings())
+        image = plain(colour) if mode == "RGB" else plain(colour).convert("L").convert(mode)
+        result = Result(image, 7, request, Timings())
         self.press.print(key, 0, result, "house", "f", shows_unsafe=shows_unsafe)
 
     def judge(self, key: str, colour: str) -> None:
@@ -107,6 +110,19 @@ def test_what_is_unsafe_stays_and_what_cannot_be_judged_takes_no_other_with_it()
         "blue": False,
         "green": None,
     }
+
+
+def test_a_picture_that_cannot_be_a_file_fails_alone() -> None:
+    """Pillow raises `OSError` over it, as a closed pipe does."""
+    worker = Worker(None)
+    worker.print("odd", "red", mode="F")
+    worker.press.show("odd glimpse", 0, plain("red"))
+    worker.print("fine", "blue")
+    odd, glimpse, fine = worker.reports()
+    assert isinstance(odd, PictureFailed)
+    assert (odd.key, odd.cause) == ("odd", Cause.PAINTING)
+    assert isinstance(glimpse, PicturePreviewed)
+    assert isinstance(fine, PicturePainted)
 
 
 def test_what_waits_together_is_judged_together() -> None:
