@@ -64,9 +64,6 @@ class Admission:
     def __contains__(self, key: str) -> bool:
         return key in self._waiting or key in self._running
 
-    def is_waiting(self, key: str) -> bool:
-        return key in self._waiting
-
     def refusal(self, tenant: str, group: str) -> str | None:
         """One sentence why a ticket would be refused now; None: it would be accepted."""
         limits = self._limits

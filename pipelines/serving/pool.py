@@ -64,19 +64,17 @@ class WorkerPool:
         self._listen = listen
         self._models = {model.name: model for model in config.models}
         self._admission = Admission(config.limits, config.fairness, time.monotonic)
-        self._book = book = Book(self._admission, listen, self._after_end)
+        self._book = book = Book(self._admission, listen, self._go_on_soon)
         self._workers = book.workers
         self._outlook = Outlook(self._admission, book.flights, book.workers, config.models[0])
         self._reception = Reception(book, self._outlook)
         self._dispatch = Dispatch(
             book, frozenset(self._models), has_checker=config.safety is not None
         )
-        self._is_draining = False
         self._is_closed = False
         self._is_about_to_go_on = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready: asyncio.Future[None] | None = None
-        self._idle: asyncio.Future[None] | None = None
         self._places_timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -129,7 +127,7 @@ class WorkerPool:
 
     def refuse(self, tenant: str, group: str) -> None:
         """Raises what `submit` would for a new ticket now: `QueueFullError`, `WorkerError`."""
-        if self._is_draining or self._is_closed:
+        if self._is_closed:
             raise QueueFullError("Limner is being restarted: ask again in a minute.", 60.0)
         if (sentence := self._dispatch.out_of_order) is not None:
             raise WorkerError(sentence)
@@ -198,18 +196,6 @@ class WorkerPool:
         self._dispatch.is_paused = False
         self._go_on_soon()
 
-    async def drain(self, timeout_s: float) -> tuple[Ticket, ...]:
-        """For the end: accepts and begins nothing more, waits for what is being painted.
-
-        Gives back the tickets that have not ended, to be submitted again in another life.
-        """
-        assert self._loop is not None
-        self._is_draining = self._dispatch.is_paused = True
-        if self._admission.num_running:
-            self._idle = self._loop.create_future()
-            await asyncio.wait([self._idle], timeout=timeout_s)
-        return tuple(flight.ticket for flight in self._book.flights.values())
-
     # What workers tell (Keeper).
 
     def worker_reported(self, worker: Supervisor, report: Report) -> None:
@@ -234,11 +220,8 @@ class WorkerPool:
                 pass
 
     def worker_changed(self, worker: Supervisor) -> None:
-        if self._ready is not None and not self._ready.done():
-            if worker.models:
-                self._ready.set_result(None)
-            elif all(w.is_usable for w in self._workers):
-                self._fail_ready(worker.reason)
+        if worker.models and self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
         self._go_on()
 
     def worker_lost(self, worker: Supervisor, reason: str) -> None:
@@ -285,11 +268,6 @@ class WorkerPool:
             # Nobody may be waiting for it; then the state and the log say it.
             self._ready.exception()
 
-    def _after_end(self) -> None:
-        if self._idle is not None and not self._idle.done() and not self._admission.num_running:
-            self._idle.set_result(None)
-        self._go_on_soon()
-
     def _go_on_soon(self) -> None:
         """Once, however many things have changed in this turn of the loop."""
         if not self._is_about_to_go_on:
@@ -301,8 +279,8 @@ class WorkerPool:
         self._is_about_to_go_on = False
         if self._is_closed:
             return
-        if self._book.is_broken:
-            self._fail_ready(self._workers[0].reason)
+        if all(w.is_broken or (w.is_usable and not w.models) for w in self._workers):
+            self._fail_ready(next((w.reason for w in self._workers if w.reason), ""))
         self._dispatch.hand_out()
         if self._places_timer is None and self._admission.num_waiting:
             self._tell_places_later(_PLACES_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from limner.pipelines.checkpoint import describe
 from limner.pipelines.errors import WorkerError
 from limner.pipelines.serving.config import Patience, PoolConfig
 from limner.pipelines.serving.pool import WorkerPool
@@ -34,6 +36,8 @@ from limner.pipelines.serving.updates import (
 from .conftest import PATIENCE_S, Ear, strike, ticket
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from limner.pipelines.checkpoint import Checkpoint
     from limner.pipelines.serving.tickets import Ticket
 
@@ -130,6 +134,21 @@ async def test_a_worker_that_cannot_start_is_said_broken_and_breaks_who_waits(
             pool.submit(ticket("late"))
 
 
+async def test_one_worker_broken_and_the_other_without_a_model_is_nobody_ready(
+    model: Checkpoint, tmp_path: Path
+) -> None:
+    folder = tmp_path / "torn"
+    shutil.copytree(model.path, folder)
+    torn = describe(folder, name="torn")
+    weights = next((folder / "unet").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:2000])
+    patience = replace(QUICK, give_up_after=1)
+    broken = config(torn, devices=("cpu", "cuda:99"), patience=patience)
+    async with WorkerPool(broken, Ear()) as pool:
+        with pytest.raises(WorkerError):
+            await asyncio.wait_for(pool.ready(), PATIENCE_S)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 async def test_a_worker_killed_again_and_again_before_it_is_ready_keeps_people_waiting(
     model: Checkpoint,
@@ -154,22 +173,6 @@ async def killed_child(pool: WorkerPool, ear: Ear) -> None:
                 if any("serving.worker" in word for word in child.cmdline()):
                     child.kill()
         await ear.moment()
-
-
-async def test_draining_gives_back_what_has_not_ended(model: Checkpoint) -> None:
-    ear = Ear()
-    async with WorkerPool(config(model, max_rows=2), ear) as pool:
-        await pool.ready()
-        for key in ("running", "waiting"):
-            pool.submit(ticket(key, steps=20))
-        await ear.until(lambda u: u == Began("running"))
-        left = await pool.drain(PATIENCE_S)
-        assert await ear.end("running") == Done("running")
-        assert [one.key for one in left] == ["waiting"]
-        with pytest.raises(Exception, match="restarted"):
-            pool.submit(ticket("late"))
-        pool.submit(ticket("accepted just before"), is_recovered=True)
-    assert {type(update) for update in ear.of("waiting")} <= {Waiting}
 
 
 HOST = """
