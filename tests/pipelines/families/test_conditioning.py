@@ -134,7 +134,7 @@ def test_two_encoders_and_the_absent_negative_prompt(sdxl: Model) -> None:
     assert absent.pooled is not None
     assert not absent.pooled.any()
     assert said.context.any()
-    vector = sdxl.vector(prompt, 1216, 832)
+    vector = sdxl.vector(prompt, 1216, 832, guidance_scale=5.0)
     assert vector is not None
     assert vector[-6:].tolist() == [832, 1216, 0, 0, 832, 1216]
 
