@@ -53,6 +53,7 @@ class _Picture:
     model: str
     fingerprint: str
     shows_unsafe: bool
+    ground: Verdict | None
 
     @property
     def image(self) -> Image:
@@ -102,9 +103,10 @@ class Press:
         fingerprint: str,
         *,
         shows_unsafe: bool,
+        ground: Verdict | None = None,
     ) -> None:
-        """Waits while too many pictures wait."""
-        self._work.put(_Picture(key, index, result, model, fingerprint, shows_unsafe))
+        """Waits while too many pictures wait. An unsafe ground makes the picture unsafe."""
+        self._work.put(_Picture(key, index, result, model, fingerprint, shows_unsafe, ground))
 
     def show(self, key: str, index: int, image: Image) -> None:
         """Drops the preview when the press is busy, or showed one of this ticket just now."""
@@ -198,6 +200,9 @@ class Press:
     ) -> PicturePainted | PictureBlocked | PictureFailed:
         if isinstance(verdict, Exception):
             return PictureFailed(work.key, work.index, _UNJUDGED, Cause.CHECKER)
+        if work.ground is not None and work.ground.is_unsafe:
+            # Around what was painted there may be all of it.
+            verdict = work.ground
         result = work.result
         parameters = parameters_of(result.request, result.seed, work.model, work.fingerprint)
         png = encode(result.image, parameters, version=self._version)
