@@ -105,6 +105,9 @@ def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | 
         fixed_bucket=setup.fixed_bucket,
         compile_with=COMPILER if setup.is_compiled else "",
     )
+    if engine.device.type == "cuda":
+        # Of this thread, which alone drives the engine: torch would use the first GPU.
+        torch.cuda.set_device(engine.device.index or 0)
     press = Press(sender, _version(), checker)
     painter = Painter(engine, models, sender, inbox, press, device, max_rows)
     painter.try_models()
@@ -141,6 +144,8 @@ class Painter:
         """Failures that may be the process's fault, until the probe says whose they are."""
         self._probe: int | None = None
         """The request that tells whether this process can still paint."""
+        self._broken: set[str] = set()
+        """Models that failed when they were tried."""
         self._loading = ""
         """The model that is not loaded yet and has been asked for."""
         self._stopwatch = Stopwatch(lambda: _device_memory(device))
@@ -157,6 +162,7 @@ class Painter:
                     self._sender.send(Entered(Phase.COMPILING, model.name))
                     self._engine.compile(model.name)
             except PipelineError as error:
+                self._broken.add(model.name)
                 self._sender.send(ModelBroke(model.name, str(error)))
                 _log.exception("the model %s cannot be used", model.name)
                 continue
@@ -321,7 +327,13 @@ class Painter:
         on: the least of requests tells whether that is so."""
         self._held.append((work, error))
         if self._probe is None:
-            self._probe = self._engine.add(trial(self._default))
+            self._probe = self._engine.add(trial(self._sound_model()))
+
+    def _sound_model(self) -> Checkpoint:
+        """A loaded one, if any is; in no case one that failed at the start."""
+        loaded = self._engine.stats.models
+        sound = [model for model in self._models.values() if model.name not in self._broken]
+        return next((m for m in sound if m.name in loaded), sound[0] if sound else self._default)
 
     def _judge(self, event: Event) -> None:
         match event:
