@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK_PIXELS: Final = 4 * 512 * 512
+CHUNK_PIXELS: Final = 4 * 512 * 512
 """Decoded at once: more holds up the next tick; a batch of one is slower a picture."""
-_MAX_CHUNK: Final = 4
+MAX_CHUNK: Final = 4
 _COMPANY_TICKS: Final = 2
 
 
@@ -69,11 +69,6 @@ class Darkroom:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._sheets: list[Sheet] = []
         self._projections: dict[str, Projection] = {}
-        self._most = _MAX_CHUNK
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._sheets
 
     def choose(self, lives: Sequence[Live], lanes: Lanes, tick: int | None) -> list[Live]:
         """The oldest that is not in development yet, and others of its batch key.
@@ -90,7 +85,7 @@ class Darkroom:
         assert first.height is not None
         assert key is not None
         fitting = lanes[key].most_pictures
-        most = min(self._most, _CHUNK_PIXELS // (first.width * first.height))
+        most = min(MAX_CHUNK, CHUNK_PIXELS // (first.width * first.height))
         most = max(1, most if fitting is None else min(most, fitting))
         chosen = [live for live in free if live.key == key][:most]
         is_waiting = tick is not None and tick - chosen[0].denoised_tick < _COMPANY_TICKS
@@ -145,7 +140,7 @@ class Darkroom:
                 if not is_out_of_memory(error):
                     raise
             release(self._device)
-            self._most = 1
+            lane.most_pictures = 1
             log.warning("out of memory decoding %d pictures; going on one by one", len(latents))
         alone = [latents[index : index + 1] for index in range(len(latents))]
         ways = (True,) if lane.most_pictures == 0 else (False, True)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ..checkpoint import describe
-from ..errors import ModelError, RequestFailedError
+from ..errors import ModelError, OutOfMemoryError, RequestFailedError
 from ..events import Event, Failed, Finished, Result
 from ..limits import rows_of
 from .compiling import Compiler
@@ -24,7 +24,7 @@ from .entrance import Entrance
 from .guestlist import Guestlist
 from .lanes import Lanes
 from .live import Live, Phase
-from .memory import choose_meter
+from .memory import TOO_BIG, choose_meter, is_out_of_memory, release
 from .outbox import Outbox
 from .pace import Pace
 from .planner import Planner
@@ -34,7 +34,7 @@ from .stats import EngineStats
 from .stock import Stock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from PIL.Image import Image
@@ -56,6 +56,9 @@ PATIENCE_S: Final = 10.0
 _PREVIEW_EVERY_S: Final = 0.5
 
 
+def _ignore(_name: str) -> None: ...
+
+
 class Engine:
     """Paints everybody's requests in shared forward passes."""
 
@@ -73,11 +76,15 @@ class Engine:
         patience_s: float = PATIENCE_S,
         compile_with: str = "",
         meter: Meter | None = None,
+        on_loading: Callable[[str], None] = _ignore,
+        on_loaded: Callable[[str], None] = _ignore,
     ) -> None:
         """`memory_bytes` bounds the weights of all models; `fixed_bucket` pads every tick to that
         many rows, which makes a request's bytes independent of its companions; `patience_s` is how
         long requests wait at most before their model takes the place of a busy one; `compile_with`
-        is a backend of torch.compile, empty for none; `meter` reads the memory.
+        is a backend of torch.compile, empty for none; `meter` reads the memory;
+        `on_loading` is told a model's name before it is loaded and measured, which takes seconds to
+        minutes within one step, `on_loaded` after, also where it failed.
 
         Raises `InvalidRequestError` for a device or dtype that this machine does not have.
         """
@@ -100,7 +107,13 @@ class Engine:
             patience_s=patience_s,
         )
         self._stock = Stock(
-            self._shelf, self._lanes, self._conditioner, self._compiler, self._meter
+            self._shelf,
+            self._lanes,
+            self._conditioner,
+            self._compiler,
+            self._meter,
+            on_loading=on_loading,
+            on_loaded=on_loaded,
         )
         self._entrance = Entrance(self._conditioner, self._stock.open_lane, self._fail)
         self._darkroom = Darkroom(self.device)
@@ -244,26 +257,38 @@ class Engine:
         chosen = self._guestlist.next()
         if not chosen:
             return False
-        try:
-            self._let_in(chosen)
-        except Exception as error:
-            if len(chosen) == 1 or isinstance(error, ModelError):
-                for live in chosen:
-                    self._fail(live, error)
-                return True
-            # One of them spoils the encoding: each has to stand for itself.
-            for live in chosen:
-                try:
-                    self._let_in([live])
-                except Exception as own:
-                    self._fail(live, own)
+        parties = [chosen]
+        while parties:
+            party = [live for live in parties.pop(0) if live.id in self._crowd]
+            error = self._try_to_let_in(party)
+            if error is None:
+                continue
+            if len(party) == 1 or isinstance(error, ModelError):
+                for live in party:
+                    if live.id in self._crowd:
+                        self._fail(live, error)
+                continue
+            # One of them spoils the encoding, or all at once are too many: each for itself.
+            parties = [[live] for live in party]
         return True
 
-    def _let_in(self, chosen: Sequence[Live]) -> None:
+    def _try_to_let_in(self, chosen: Sequence[Live]) -> Exception | None:
+        """What came of it. A want of memory is translated: its trace would hold on to memory."""
+        if not chosen:
+            return None
         name, loras = chosen[0].request.model, chosen[0].request.loras
-        model = self._stock.ready(name, self._crowd.is_busy)
-        model.use_adapters(loras, self._adapters)
-        self._outbox.start(self._entrance.admit(chosen, model, self._shelf.tables(name)))
+        try:
+            model = self._stock.ready(name, self._crowd.is_busy)
+            model.use_adapters(loras, self._adapters)
+            self._outbox.start(self._entrance.admit(chosen, model, self._shelf.tables(name)))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                return error
+        else:
+            return None
+        log.warning("out of memory letting %d requests in", len(chosen))
+        release(self.device)
+        return OutOfMemoryError(TOO_BIG)
 
     def _tick(self) -> bool:
         """Plan, forward and update, finish."""
@@ -344,6 +369,8 @@ class Engine:
 
     def _fail(self, live: Live, error: Exception) -> None:
         self._drop(live)
+        if is_out_of_memory(error):
+            error = OutOfMemoryError(TOO_BIG)
         self._outbox.fail(live, error)
 
     def _drop(self, live: Live) -> None:

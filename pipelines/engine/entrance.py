@@ -5,14 +5,18 @@ Which requests come next is the engine's; what a beginning looks like is `beginn
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
+from ..errors import OutOfMemoryError
 from .beginning import Brush, Canvas, Posterior, from_text, inside_mask, open_canvas, over_picture
+from .darkroom import CHUNK_PIXELS, MAX_CHUNK
 from .live import BatchKey, Phase
+from .memory import TOO_BIG, is_out_of_memory, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from .conditioning import Conditioner
     from .lane import Beginning, Lane
     from .live import Live
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +136,39 @@ class Entrance:
             if guest.canvas.masked is not None:
                 same_size.append(((guest.live.id, True), guest.canvas.masked))
         posteriors: dict[tuple[int, bool], Posterior] = {}
-        for same_size in jobs.values():
-            encoded = model.codec.encode([pixels for _, pixels in same_size])
-            for (name, _), posterior in zip(same_size, encoded, strict=True):
-                posteriors[name] = posterior
+        for shape, same_size in jobs.items():
+            most = max(1, min(MAX_CHUNK, CHUNK_PIXELS // (shape[-1] * shape[-2])))
+            for start in range(0, len(same_size), most):
+                chunk = same_size[start : start + most]
+                encoded = _encode(model, [pixels for _, pixels in chunk])
+                for (name, _), posterior in zip(chunk, encoded, strict=True):
+                    if posterior is not None:
+                        posteriors[name] = posterior
         return posteriors
+
+
+def _encode(model: Model, pixels: list[torch.Tensor]) -> list[Posterior | None]:
+    """In one pass; where memory runs out one by one, then in tiles. None: not even so."""
+    try:
+        return [*model.codec.encode(pixels)]
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # Only here, where the error's trace holds on to nothing, can memory be given back.
+    release(model.device)
+    log.warning("out of memory encoding %d pictures; going on one by one", len(pixels))
+    return [_encode_alone(model, one) for one in pixels]
+
+
+def _encode_alone(model: Model, pixels: torch.Tensor) -> Posterior | None:
+    for is_tiled in (False, True):
+        try:
+            return model.codec.encode([pixels], is_alone=True, is_tiled=is_tiled)[0]
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        release(model.device)
+    return None
 
 
 def _begin(
@@ -152,10 +186,12 @@ def _begin(
     unconditional = texts[guest.asks[1]] if len(guest.asks) > 1 else None
     if guest.canvas is None:
         return from_text(brush, conditional, unconditional)
-    picture = posteriors[live.id, False]
-    if guest.canvas.mask is None:
+    picture = posteriors.get((live.id, False))
+    masked = posteriors.get((live.id, True))
+    if picture is None or (guest.canvas.mask is not None and masked is None):
+        raise OutOfMemoryError(TOO_BIG)
+    if masked is None:
         return over_picture(brush, conditional, unconditional, picture)
-    masked = posteriors[live.id, True]
     begin = inside_mask(brush, conditional, unconditional, guest.canvas, picture, masked)
     live.is_masked = begin.known is not None
     return begin

@@ -77,7 +77,8 @@ class Lane:
         """A slot with that beginning in it."""
         if not self._free:
             self._grow(begin.conditional.context)
-        slot = self._free.pop()
+        # Still free until all of it is there: what raises on the way leaves it so.
+        slot = self._free[-1]
         device = self.history.device
         latents = begin.latents.to(device)
         self.history[slot] = 0
@@ -107,6 +108,7 @@ class Lane:
             assert begin.mask is not None
             assert begin.masked_latents is not None
             self.extra[slot] = torch.cat([begin.mask, begin.masked_latents], 1).to(device)[0]
+        self._free.pop()
         return slot
 
     def give_back(self, slot: int) -> None:

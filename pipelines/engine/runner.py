@@ -32,16 +32,16 @@ log = logging.getLogger(__name__)
 class Runner:
     """Advances a plan's requests by one tick; they must have slots in the lane."""
 
-    def __init__(self, compiler: Compiler, *, use_graphs: bool = True) -> None:
+    def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
-        self._graphs = Graphs(self._step) if use_graphs else None
+        self._graphs = Graphs(self._step)
 
     @torch.inference_mode()
     def run(self, lane: Lane, plan: Plan) -> dict[int, Exception]:
         """Who could not be painted, by id, and why: `OutOfMemoryError` where not even a row alone
         fits. The others have advanced."""
         orders = write_orders(plan, lane)
-        if self._graphs is not None and self._graphs.run(lane, orders):
+        if self._graphs.run(lane, orders):
             return {}
         broken = self._step(lane, orders)
         owners = [live.id for live in plan.lives for _ in range(live.rows)]
@@ -50,8 +50,7 @@ class Runner:
 
     def forget(self, lane: Lane) -> None:
         """The lane is gone, and what was captured over its tensors with it."""
-        if self._graphs is not None:
-            self._graphs.forget(lane)
+        self._graphs.forget(lane)
 
     @torch.inference_mode()
     def estimate(self, lane: Lane, live: Live) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -46,6 +45,8 @@ class Shelf:
         self._tables: dict[str, Tables] = {}
         self._measured: dict[str, int] = {}
         self._appetites: dict[str, Appetite | None] = {}
+        self.on_unload: Callable[[str], None] = lambda name: None
+        """Told at once, before the memory is needed: what else holds on to the weights lets go."""
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -109,9 +110,16 @@ class Shelf:
             self._tables[name] = Tables(self._models[name].scheduler_config)
         return self._tables[name]
 
+    def unload(self, name: str) -> None:
+        """Nobody may be painting with it."""
+        log.info("unloading %s", name)
+        del self._models[name]
+        self.on_unload(name)
+        release(self._device)
+
     def clear(self) -> None:
-        self._models.clear()
-        gc.collect()
+        for name in self.loaded:
+            self.unload(name)
 
     def _load(self, name: str, is_busy: Callable[[str], bool]) -> Model:
         """Where memory runs out, once more without the models that nobody needs just now."""
@@ -119,17 +127,17 @@ class Shelf:
             try:
                 return load(self.checkpoints[name], self._device, self._dtype)
             except Exception as error:
-                cause = error.__cause__ if isinstance(error, ModelError) else error
-                if not (isinstance(cause, Exception) and is_out_of_memory(cause)):
+                if not _is_short(error):
                     raise
                 if is_last:
                     raise ModelError(
                         f"The model {name} does not fit in this device's memory."
                     ) from error
-            for other in [other for other in self._models if not is_busy(other)]:
-                log.warning("out of memory loading %s: unloading %s", name, other)
-                del self._models[other]
+            # Only here, where the error's trace holds on to nothing, can memory be given back.
+            log.warning("out of memory loading %s: once more without the models that rest", name)
             release(self._device)
+            for other in [other for other in self._models if not is_busy(other)]:
+                self.unload(other)
         raise AssertionError("the second try returns or raises")
 
     def _make_room(self, num_bytes: int, is_busy: Callable[[str], bool]) -> None:
@@ -139,6 +147,10 @@ class Shelf:
             if self.num_bytes + num_bytes <= self._budget_bytes:
                 return
             if not is_busy(name):
-                log.info("unloading %s", name)
-                del self._models[name]
-                gc.collect()
+                self.unload(name)
+
+
+def _is_short(error: Exception) -> bool:
+    """Whether a load ran out of memory; in a function, for a variable would keep the trace."""
+    cause = error.__cause__ if isinstance(error, ModelError) else error
+    return isinstance(cause, Exception) and is_out_of_memory(cause)

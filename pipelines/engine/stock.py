@@ -5,7 +5,12 @@ Which model that is, and when, is the engine's; where the weights lie is `shelf`
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from .memory import Meter
     from .shelf import Shelf
 
+log = logging.getLogger(__name__)
+
 
 class Stock:
     """Keeps lanes, conditionings and compiled code in step with the loaded weights."""
@@ -30,18 +37,29 @@ class Stock:
         conditioner: Conditioner,
         compiler: Compiler,
         meter: Meter,
+        *,
+        on_loading: Callable[[str], None],
+        on_loaded: Callable[[str], None],
     ) -> None:
         self._shelf = shelf
         self._lanes = lanes
         self._conditioner = conditioner
         self._compiler = compiler
         self._meter = meter
+        self._on_loading = on_loading
+        self._on_loaded = on_loaded
+        shelf.on_unload = self._put_away
 
     def ready(self, name: str, is_busy: Callable[[str], bool]) -> Model:
         """The model, loaded and measured if it was not. Raises `ModelError`."""
-        model = self._shelf.get(name, is_busy)
-        self._put_away()
-        self._shelf.appetite(name, self._meter)
+        if self._shelf.is_loaded(name):
+            return self._shelf.get(name, is_busy)
+        self._on_loading(name)
+        try:
+            model = self._shelf.get(name, is_busy)
+            self._measure(name)
+        finally:
+            self._on_loaded(name)
         return model
 
     def open_lane(self, key: BatchKey, model: Model) -> Lane:
@@ -59,10 +77,23 @@ class Stock:
     def clear(self) -> None:
         """Unloads everything."""
         self._shelf.clear()
-        self._put_away()
 
-    def _put_away(self) -> None:
-        """What belongs to models that were unloaded: it would keep their weights alive."""
-        for name in self._lanes.close_all_but(self._shelf.is_loaded):
-            self._conditioner.forget(name)
+    def _measure(self, name: str) -> None:
+        """The first time that the parts work together."""
+        try:
+            self._shelf.appetite(name, self._meter)
+        except torch.AcceleratorError:
+            # Of the device, not of this model.
+            raise
+        except Exception as error:
+            log.exception("measuring %s failed", name)
+            self._shelf.unload(name)
+            raise ModelError(
+                f"The model {name} can't be used; its parts do not fit together."
+            ) from error
+
+    def _put_away(self, name: str) -> None:
+        """What belongs to a model that was unloaded: it would keep its weights alive."""
+        self._lanes.close_all(name)
+        self._conditioner.forget(name)
         self._compiler.forget_all_but(self._shelf.is_loaded)

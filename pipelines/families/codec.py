@@ -49,11 +49,23 @@ class Codec:
         return torch.nn.functional.interpolate(mask, size=size)
 
     @torch.inference_mode()
-    def encode(self, pixels: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Each picture's posterior: mean and deviation, (1, channels, h, w) float32 on the CPU."""
-        batch = torch.cat([*pixels, pixels[-1]] if len(pixels) == 1 else list(pixels))
+    def encode(
+        self, pixels: Sequence[Tensor], *, is_alone: bool = False, is_tiled: bool = False
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Each picture's posterior: mean and deviation, (1, channels, h, w) float32 on the CPU.
+
+        `is_alone` and `is_tiled` as for `decode`.
+        """
+        is_doubled = len(pixels) == 1 and not is_alone
+        batch = torch.cat([*pixels, pixels[-1]] if is_doubled else list(pixels))
         batch = batch.to(self.vae.device, self.vae.dtype)
-        posterior = self.vae.encode(batch).latent_dist
+        if is_tiled:
+            self.vae.enable_tiling()
+        try:
+            posterior = self.vae.encode(batch).latent_dist
+        finally:
+            if is_tiled:
+                self.vae.disable_tiling()
         mean, deviation = posterior.mean.float().cpu(), posterior.std.float().cpu()
         return [(mean[i : i + 1], deviation[i : i + 1]) for i in range(len(pixels))]
 

@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from limner.pipelines import (
     Engine,
@@ -16,6 +18,7 @@ from limner.pipelines import (
     Finished,
     OutOfMemoryError,
     Request,
+    RequestFailedError,
     describe,
 )
 from limner.pipelines.engine.appetite import Appetite
@@ -204,3 +207,131 @@ def test_what_graphs_keep_for_themselves_is_not_free() -> None:
     ]
     assert idle_in_graphs(segments, 1) == 140
     assert idle_in_graphs(segments, 0) == 30
+
+
+def _ends(engine: Engine) -> dict[int, Finished | Failed]:
+    ends: dict[int, Finished | Failed] = {}
+    while not engine.is_idle:
+        for event in engine.step():
+            if isinstance(event, Finished | Failed):
+                assert event.request_id not in ends, "a request ends once"
+                ends[event.request_id] = event
+    return ends
+
+
+def _limit_encoding(engine: Engine, most: int, most_px: int = 10**6) -> list[int]:
+    """Above so many pictures of such a size memory runs out; how many were asked for."""
+    asked: list[int] = []
+    model = engine._shelf.get(engine._shelf.default, lambda _: False)
+
+    def refuse(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        asked.append(len(inputs[0]))
+        if len(inputs[0]) > most or inputs[0].shape[-1] > most_px:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.codec.vae.encoder.register_forward_pre_hook(refuse)
+    return asked
+
+
+def test_pictures_are_encoded_a_few_at_a_time_and_alone_where_memory_runs_out(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine.from_pretrained(models["sd1"])
+    picture = Image.new("RGB", (16, 16), "red")
+    asks = [replace(ASK, seed=seed, init_image=picture, strength=0.8) for seed in range(8)]
+    expected = engine.run(asks)
+    asked = _limit_encoding(engine, 1)
+    for result, whole in zip(engine.run(asks), expected, strict=True):
+        apart = np.asarray(result.image).astype(int) - np.asarray(whole.image).astype(int)
+        assert np.abs(apart).max() <= 2
+    assert asked == [4, 1, 1, 1, 1] * 2
+
+
+def test_a_picture_that_can_not_even_be_encoded_in_tiles_fails_alone_with_its_sentence(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine.from_pretrained(models["sd1"])
+    _limit_encoding(engine, 8, 16)
+    big, small = (Image.new("RGB", (side, side)) for side in (32, 16))
+    bad = engine.add(replace(ASK, init_image=big, strength=0.8, width=32, height=32))
+    good = engine.add(replace(ASK, init_image=small, strength=0.8))
+    ends = _ends(engine)
+    failed = ends[bad]
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, OutOfMemoryError)
+    assert isinstance(ends[good], Finished)
+
+
+def test_who_failed_at_the_door_is_not_let_in_with_the_others_second_try(
+    models: dict[str, Path],
+) -> None:
+    # The wide one is refused as it is invited; then the texts of all do not fit at once.
+    engine = Engine([describe(models["sd1"])], meter=Device(20 * MIB))
+    engine.load()
+    model = engine._shelf.get(engine._shelf.default, lambda _: False)
+
+    def texts(ids: torch.Tensor) -> int:
+        return len(ids.unique(dim=0))
+
+    def refuse(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if texts(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.text.encoder.register_forward_pre_hook(refuse)
+    wide = engine.add(replace(ASK, width=32, height=32))
+    others = [engine.add(replace(ASK, prompt=f"cat {number}")) for number in range(3)]
+    ends = _ends(engine)
+    assert isinstance(ends[wide], Failed)
+    assert all(isinstance(ends[other], Finished) for other in others)
+    assert engine._lanes.num_live == 0
+
+
+def test_a_slot_that_can_not_be_filled_stays_free(models: dict[str, Path]) -> None:
+    engine = Engine.from_pretrained(models["sd1"])
+    engine.run([ASK])
+    lane = next(iter(engine._lanes._lanes.values()))
+    context, lane.context = lane.context, torch.zeros(0, 1, 1)
+    with pytest.raises(RequestFailedError):
+        engine.run([ASK])
+    lane.context = context
+    assert lane.num_live == 0
+    assert engine.run([ASK])
+
+
+def test_what_others_take_for_a_moment_neither_refuses_nor_bounds_for_long(
+    models: dict[str, Path],
+) -> None:
+    device = Device(200 * MIB)
+    engine = Engine([describe(models["sd1"])], meter=device)
+    engine.load()
+    long = engine.add(replace(ASK, steps=20))
+    while not engine.live_rows:
+        engine.step()
+    device.available = 5 * MIB
+    wide = replace(ASK, width=32)
+    cramped = engine.add(wide)
+    ends = _ends(engine)
+    assert isinstance(ends[long], Finished)
+    assert isinstance(ends[cramped], Finished)
+    device.available = 200 * MIB
+    rows, _ = count_rows(engine)
+    engine.run([replace(wide, seed=seed) for seed in range(4)])
+    assert max(rows) == 8
+
+
+def test_a_decode_that_ran_out_of_memory_once_is_not_tried_so_again(
+    models: dict[str, Path],
+) -> None:
+    engine = Engine.from_pretrained(models["sd1"])
+    asked: list[int] = []
+    model = engine._shelf.get(engine._shelf.default, lambda _: False)
+
+    def refuse(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        asked.append(len(inputs[0]))
+        if len(inputs[0]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.codec.vae.decoder.register_forward_pre_hook(refuse)
+    for seed in range(3):
+        engine.run([replace(ASK, seed=seed)])
+    assert asked == [2, 1, 1, 1]
