@@ -86,7 +86,6 @@ def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | 
     sender.send(Hello(os.getpid(), device, num_devices))
     if setup.threads is not None and device == "cpu":
         torch.set_num_threads(setup.threads)
-    _quiet_libraries()
     checker = None if setup.safety is None else open_checker(setup.safety)
     skipped = dict(setup.skipped_models)
     models = tuple(model for model in setup.models if model.name not in skipped)
@@ -104,6 +103,10 @@ def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | 
         max_rows=max_rows,
         fixed_bucket=setup.fixed_bucket,
         compile_with=COMPILER if setup.is_compiled else "",
+        # Within a step, which is then a long one: told before it looks like a hang, and after it,
+        # so that a true hang is not believed for as long.
+        on_loading=lambda name: sender.send(Entered(Phase.LOADING, name)),
+        on_loaded=lambda _: sender.send(Entered(Phase.PAINTING)),
     )
     if engine.device.type == "cuda":
         # Of this thread, which alone drives the engine: torch would use the first GPU.
@@ -146,8 +149,6 @@ class Painter:
         """The request that tells whether this process can still paint."""
         self._broken: set[str] = set()
         """Models that failed when they were tried."""
-        self._loading = ""
-        """The model that is not loaded yet and has been asked for."""
         self._stopwatch = Stopwatch(lambda: _device_memory(device))
 
     def try_models(self) -> None:
@@ -157,6 +158,8 @@ class Painter:
             began_at = time.perf_counter()
             try:
                 self._engine.load(model.name)
+                # It is not loaded before it has painted.
+                self._sender.send(Entered(Phase.LOADING, model.name))
                 self._engine.run([trial(model)])
                 if self._engine.compiles:
                     self._sender.send(Entered(Phase.COMPILING, model.name))
@@ -248,10 +251,6 @@ class Painter:
             ground,
         )
         self._ids.setdefault(paint.key, set()).add(request_id)
-        if not self._loading and checkpoint.name not in self._engine.stats.models:
-            # Loaded within a step, which is then a long one: told before it looks like a hang.
-            self._loading = checkpoint.name
-            self._sender.send(Entered(Phase.LOADING, checkpoint.name))
         if paint.wants_previews:
             self._engine.watch(request_id, True)
 
@@ -288,7 +287,6 @@ class Painter:
         match event:
             case Started():
                 self._denoising[event.request_id] = work
-                self._loaded(work.checkpoint.name)
                 self._sender.send(PictureBegan(work.key, work.index))
             case Preview(image=image):
                 self._press.show(work.key, work.index, image)
@@ -304,23 +302,16 @@ class Painter:
                     ground=work.ground,
                 )
             case Failed(error=error):
-                self._loaded(work.checkpoint.name)
                 self._forget(event.request_id)
                 if _is_unexpected(error):
                     self._suspect(work, error)
                 else:
                     self._fail(work.key, work.index, error)
             case Cancelled():
-                self._loaded(work.checkpoint.name)
                 self._forget(event.request_id)
                 self._sender.send(PictureCancelled(work.key, work.index))
             case Progress():
                 pass
-
-    def _loaded(self, model: str) -> None:
-        if model == self._loading:
-            self._loading = ""
-            self._sender.send(Entered(Phase.PAINTING))
 
     def _suspect(self, work: _Work, error: Exception) -> None:
         """A poisoned CUDA context, or a library that ran out of memory, fails everybody from now
@@ -398,16 +389,6 @@ def _device(name: str) -> tuple[str, int]:
 
 def _device_memory(device: str) -> int:
     return torch.cuda.memory_reserved(device) if device.startswith("cuda") else 0
-
-
-def _quiet_libraries() -> None:
-    """Their warnings quote prompts, and their progress bars fill logs."""
-    import diffusers
-    import transformers
-
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
 
 
 def _version() -> str:
