@@ -118,6 +118,7 @@ def test_a_bucket_that_does_not_fit_leaves_the_smaller_ones_compiled(
     assert engine.run([ASK])
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 def test_torchs_own_compiler_paints_the_same(models: dict[str, Path]) -> None:
