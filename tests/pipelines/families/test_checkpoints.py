@@ -122,7 +122,7 @@ def test_a_broken_folder_is_refused_with_a_sentence(
 
 
 def test_missing_pickled_and_foreign_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="There is no model"):
+    with pytest.raises(ModelError, match="is not where it is configured to be"):
         describe(tmp_path / "nowhere")
     for name, sentence in (("a.ckpt", "is a pickle"), ("a.gguf", "neither")):
         (tmp_path / name).write_bytes(b"x")
