@@ -84,7 +84,7 @@ class _Load:
     """Asks, listens and remembers; on the event loop."""
 
     def __init__(
-        self, asked: Iterator[Ticket], chance: random.Random, until: float, waiting: int
+        self, asked: Iterator[Ticket], chance: random.Random, until: float, waiting: int, least: int
     ) -> None:
         self.words: dict[str, _Word] = {}
         self.begun: dict[str, float] = {}
@@ -93,6 +93,7 @@ class _Load:
         self._chance = chance
         self._until = until
         self._waiting = waiting
+        self._least = least
 
     def ask(self, pool: WorkerPool) -> None:
         ticket = next(self._asked)
@@ -104,7 +105,7 @@ class _Load:
                 self._hear(update)
             case Began(key=key):
                 self.begun[key] = time.monotonic()
-                if time.monotonic() > self._until and self.words.keys() <= self.begun.keys():
+                if self._has_enough and self.words.keys() <= self.begun.keys():
                     self.over.set()
             case Done() | Broke() | Withdrawn():
                 # So that the queue neither grows nor empties, however chance would have it.
@@ -114,22 +115,29 @@ class _Load:
             case _:
                 pass
 
+    @property
+    def _has_enough(self) -> bool:
+        return time.monotonic() > self._until and len(self.words) >= self._least
+
     def _hear(self, waiting: Waiting) -> None:
-        now = time.monotonic()
-        if waiting.place and waiting.wait_s is not None and now < self._until:
-            self.words.setdefault(waiting.key, _Word(now, waiting.wait_s))
+        if waiting.place and waiting.wait_s is not None and not self._has_enough:
+            self.words.setdefault(waiting.key, _Word(time.monotonic(), waiting.wait_s))
 
 
 async def measure(
     model: Checkpoint,
     *,
     seconds: float,
+    least: int = 1,
     waiting: int = 24,
     tenants: int = 8,
     steps: int = 10,
     max_rows: int | None = None,
 ) -> Accuracy:
-    """As many tickets at once as shall wait, and then about one for each that ends."""
+    """As many tickets at once as shall wait, and then about one for each that ends.
+
+    Goes on for `seconds`, and until `least` were told a time, however slow the machine.
+    """
     chance = random.Random(1)
     pool: WorkerPool
     load: _Load
@@ -141,7 +149,7 @@ async def measure(
     async with WorkerPool(config, listen) as pool:
         await pool.ready()
         asked = tickets(tenants, chance, steps)
-        load = _Load(asked, chance, time.monotonic() + seconds, waiting)
+        load = _Load(asked, chance, time.monotonic() + seconds, waiting, least)
         for _ in range(waiting):
             load.ask(pool)
         await load.over.wait()

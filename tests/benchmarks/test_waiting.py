@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 async def test_everybody_who_was_told_a_time_begins_and_is_judged(tmp_path: Path) -> None:
     model = describe(make_house_like(tmp_path / "model"))
-    accuracy = await measure(model, seconds=1.0, waiting=8, steps=4, max_rows=4)
+    accuracy = await measure(model, seconds=1.0, least=4, waiting=8, steps=4, max_rows=4)
     assert accuracy.tickets >= 4
     assert 0 < accuracy.judged <= accuracy.tickets
     assert accuracy.median_wait_s > 0
