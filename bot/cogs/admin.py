@@ -6,7 +6,6 @@ asks `require_admin` by itself. Changing is `administration`'s, how it looks is 
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ from ..moments import moment
 from ..notes import NO_MENTIONS, answered, tell
 from ..quota_suggestions import expiries
 from ..time_zones import suggested
-from .queue import limner_group
+from .queue import UnderLimner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from ...storage.guild_records import GuildSettings
     from ..delivery import Delivery
     from ..studio import Studio
-
-log = logging.getLogger(__name__)
 
 Person = discord.Member | discord.User
 """Not a member any more, perhaps."""
@@ -349,25 +346,12 @@ class AdminGroup(app_commands.Group, name="admin", description="For who manages 
         await answered(interaction, work())
 
 
-class Admin(commands.Cog):
-    """Puts the group under /limner while it is loaded, and answers its forms."""
+class Admin(UnderLimner):
+    """Answers the forms of the group beside holding it."""
 
     def __init__(self, bot: commands.Bot, studio: Studio, delivery: Delivery) -> None:
         del delivery
-        self._bot = bot
-        self._group = AdminGroup(studio)
-
-    async def cog_load(self) -> None:
-        limner = limner_group(self._bot)
-        if limner is None:
-            log.warning("/limner admin was left out, for the host has a /limner of its own")
-        else:
-            limner.add_command(self._group)
-
-    async def cog_unload(self) -> None:
-        limner = limner_group(self._bot)
-        if limner is not None:
-            limner.remove_command(self._group.name)
+        super().__init__(bot, AdminGroup(studio))
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: discord.Interaction) -> None:

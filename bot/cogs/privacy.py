@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from ...storage.errors import StorageError
 from ..cards.forgetting import question
@@ -22,9 +21,11 @@ from ..fitting import DEFAULT_BYTES
 from ..notes import NO_MENTIONS, answered, tell
 from ..parcels import parcels
 from ..privacy_words import about
-from .queue import limner_group
+from .queue import UnderLimner
 
 if TYPE_CHECKING:
+    from discord.ext import commands
+
     from ..delivery import Delivery
     from ..studio import Studio
 
@@ -102,22 +103,9 @@ class PrivacyGroup(app_commands.Group, name="privacy", description="What I keep 
         )
 
 
-class Privacy(commands.Cog):
-    """Puts the group under /limner while it is loaded."""
+class Privacy(UnderLimner):
+    """Holds the group."""
 
     def __init__(self, bot: commands.Bot, studio: Studio, delivery: Delivery) -> None:
         del delivery
-        self._bot = bot
-        self._group = PrivacyGroup(studio)
-
-    async def cog_load(self) -> None:
-        limner = limner_group(self._bot)
-        if limner is None:
-            log.warning("/limner privacy was left out, for the host has a /limner of its own")
-        else:
-            limner.add_command(self._group)
-
-    async def cog_unload(self) -> None:
-        limner = limner_group(self._bot)
-        if limner is not None:
-            limner.remove_command(self._group.name)
+        super().__init__(bot, PrivacyGroup(studio))

@@ -5,6 +5,7 @@ Everybody may ask, and hears it alone; what is said is `cards.overview`'s.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import discord
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..delivery import Delivery
     from ..member import Member
     from ..studio import Studio
+
+log = logging.getLogger(__name__)
 
 _USUAL_COST = 1.0
 """Credits of a picture at its model's default settings."""
@@ -69,12 +72,30 @@ class Queue(commands.Cog):
         )
 
 
-def limner_group(bot: commands.Bot) -> app_commands.Group | None:
-    """The /limner that other cogs put their commands under when they are loaded.
+class UnderLimner(commands.Cog):
+    """A cog whose commands stand under /limner while it is loaded."""
 
-    None where the host has one of its own; then ours was left out.
-    """
-    for cog in bot.cogs.values():
-        if isinstance(cog, Queue):
-            return cog.limner
-    return None
+    def __init__(self, bot: commands.Bot, group: app_commands.Group) -> None:
+        self._bot = bot
+        self._group = group
+
+    async def cog_load(self) -> None:
+        limner = self._limner
+        if limner is None:
+            log.warning(
+                "/limner %s was left out, for the host has a /limner of its own", self._group.name
+            )
+        else:
+            limner.add_command(self._group)
+
+    async def cog_unload(self) -> None:
+        if (limner := self._limner) is not None:
+            limner.remove_command(self._group.name)
+
+    @property
+    def _limner(self) -> app_commands.Group | None:
+        """None where the host has one of its own; then ours was left out."""
+        for cog in self._bot.cogs.values():
+            if isinstance(cog, Queue):
+                return cog.limner
+        return None
