@@ -345,8 +345,7 @@ async def settings_by_form(scene: Scene, person: str) -> bool:
     (field, *_) = modal.form["components"]
     modal.form["components"] = [field]
     field["component"]["custom_id"] = "value"
-    reply = await scene.place.wire.submit(scene.people[person], modal, value="3")
-    await reply.acknowledged()
+    await scene.reaction(await scene.place.wire.submit(scene.people[person], modal, value="3"))
     await scene.studio.storage.jobs.cancel(own.id)
     return await were_settings_changed(scene)
 
