@@ -218,6 +218,7 @@ class Engine:
             num_waiting=len(self._crowd.in_phase(Phase.WAITING)),
             num_denoising=len(self._crowd.in_phase(Phase.DENOISING)),
             num_decoding=len(self._crowd.in_phase(Phase.DECODING)),
+            num_captured=self._runner.num_captured,
             models=self._shelf.loaded,
             memory_bytes=self._meter.held_bytes(),
             uncompiled=self._compiler.refused,

@@ -43,6 +43,8 @@ class Graphs:
         self._step = step
         self._captured: dict[_Name, _Captured] = {}
         self._refused: set[_Name] = set()
+        self.num_captured = 0
+        """Since the start, those dropped counted too."""
         self._pool: Any = None
         """Torch's handle of the memory that all graphs share."""
 
@@ -111,6 +113,7 @@ class Graphs:
                 release(lane.device)
             return None
         self._captured[name] = _Captured(graph, static)
+        self.num_captured += 1
         return self._captured[name]
 
     def _record(self, lane: Lane, static: Orders) -> torch.cuda.CUDAGraph:

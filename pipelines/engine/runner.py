@@ -48,6 +48,11 @@ class Runner:
         # Rows past the owners' are padding, which nobody misses.
         return {owners[row]: error for row, error in broken.items() if row < len(owners)}
 
+    @property
+    def num_captured(self) -> int:
+        """CUDA graphs, since the start."""
+        return self._graphs.num_captured
+
     def forget(self, lane: Lane) -> None:
         """The lane is gone, and what was captured over its tensors with it."""
         self._graphs.forget(lane)

@@ -21,6 +21,8 @@ class EngineStats:
     """Not yet encoded."""
     num_denoising: int
     num_decoding: int
+    num_captured: int
+    """Ticks captured as CUDA graphs, since the start."""
     models: tuple[str, ...]
     """Loaded, the most recently used last."""
     memory_bytes: int
