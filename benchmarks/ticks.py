@@ -175,25 +175,27 @@ def main(
     """Measures the engine's ticks, as they are and compiled."""
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from ..pipelines.checkpoint import describe
+    from ..pipelines.engine.device import choose_device, choose_dtype
     from ..pipelines.engine.engine import COMPILER, Engine
     from ..pipelines.request import Request
     from .report import this_machine
     from .shapes import checkpoint_of
 
     ask = Request("a red heart", steps=steps, sampler="dpmpp_2m", guidance_scale=7.5)
+    where = choose_device(device)
+    precision = str(choose_dtype(dtype, where)).removeprefix("torch.")
     found: list[Ticks] = []
     console = Console()
     with tempfile.TemporaryDirectory() as temporary:
         checkpoint = describe(checkpoint_of(shape, Path(temporary)))
         for backend in ("", COMPILER) if compiled else ("",):
-            engine = Engine([checkpoint], device=device, dtype=dtype, compile_with=backend)
+            engine = Engine([checkpoint], device=str(where), dtype=precision, compile_with=backend)
             engine.load()
             if engine.compiles:
                 engine.compile()
             found.append(measure(engine, ask, users=users, ticks=ticks, burst=burst))
-            precision = str(engine.dtype).removeprefix("torch.")
             engine.close()
-    machine = this_machine(str(engine.device))
+    machine = this_machine(str(where))
     table = Table(title=f"{shape}, {precision}, {machine.device}, {steps} steps with guidance")
     table.add_column("")
     for each in found:
