@@ -21,6 +21,8 @@ _LORA: Final = re.compile(r"<lora:([^:<>]+)(?::([+-]?\d*\.?\d+))?>")
 _UP: Final = 1.1
 _DOWN: Final = 1 / 1.1
 _BOUND: Final = 10.0
+_DEEPEST: Final = 32
+"""Brackets within so many others weigh no more: the time of a prompt of brackets stays short."""
 
 
 def parse_weights(text: str) -> list[tuple[str, float]]:
@@ -33,7 +35,10 @@ def parse_weights(text: str) -> list[tuple[str, float]]:
     round_opens: list[int] = []
     square_opens: list[int] = []
 
-    def multiply(start: int, factor: float) -> None:
+    def multiply(opens: list[int], factor: float) -> None:
+        start = opens.pop()
+        if len(opens) >= _DEEPEST:
+            return
         for index in range(start, len(parts)):
             words, weight = parts[index]
             parts[index] = (words, max(-_BOUND, min(_BOUND, weight * factor)))
@@ -45,17 +50,17 @@ def parse_weights(text: str) -> list[tuple[str, float]]:
         elif token == "[":
             square_opens.append(len(parts))
         elif match[1] is not None and round_opens:
-            multiply(round_opens.pop(), float(match[1]))
+            multiply(round_opens, float(match[1]))
         elif token == ")" and round_opens:
-            multiply(round_opens.pop(), _UP)
+            multiply(round_opens, _UP)
         elif token == "]" and square_opens:
-            multiply(square_opens.pop(), _DOWN)
+            multiply(square_opens, _DOWN)
         else:
             parts.append((_plain(token), 1.0))
-    for start in round_opens:
-        multiply(start, _UP)
-    for start in square_opens:
-        multiply(start, _DOWN)
+    while round_opens:
+        multiply(round_opens, _UP)
+    while square_opens:
+        multiply(square_opens, _DOWN)
     return _merge(parts) or [("", 1.0)]
 
 

@@ -166,24 +166,6 @@ class Moderation:
 
         return await self._database.transaction(body)
 
-    async def record_blocked(
-        self, guild_id: int, user_id: int, job_id: int, *, sha256: str, checker: str, verdict: str
-    ) -> None:
-        """A safety checker blocked a picture; its hash is kept, the picture is not."""
-        parameters = {
-            "guild_id": guild_id,
-            "user_id": user_id,
-            "job_id": job_id,
-            "sha256": sha256,
-            "checker": checker,
-            "verdict": verdict,
-        }
-
-        def body(transaction: Transaction) -> None:
-            transaction.run(_SQL["insert_blocked"], {**parameters, "now": self._clock()})
-
-        await self._database.transaction(body)
-
     async def blocked(
         self, guild_id: int, *, limit: int = 25, before_id: int = LAST_ID
     ) -> list[BlockedPicture]:

@@ -14,9 +14,10 @@ from limner.storage import Allowance, GuildSettings, QuotaRefusedError, Rule, St
 from limner.storage.errors import InvalidSettingError
 from limner.storage.guild_records import NsfwPolicy, Permission, Subject, may_paint
 from limner.storage.quota_rules import Scope
+from limner.storage.records import JobStatus, NewBlock
 from limner.storage.usage import DayUsage, Usage
 
-from .makers import ADMIN, DAY_S, GUILD, NOON, USER, Clock, ask
+from .makers import ADMIN, DAY_S, GUILD, NOON, USER, Clock, ask, bring_to
 
 OTHER = GUILD + 1
 CHANNEL = Subject.CHANNEL
@@ -154,12 +155,12 @@ async def test_a_blocklist_of_ten_thousand_is_added_once_and_told_in_one_line(
 
 
 async def test_a_blocked_picture_leaves_its_hash(storage: Storage) -> None:
-    for number in range(3):
-        await storage.moderation.record_blocked(
-            GUILD, USER, number, sha256=f"{number}" * 64, checker="stock", verdict="unsafe 0.93"
-        )
+    jobs = [await bring_to(storage, JobStatus.RUNNING) for _ in range(3)]
+    for number, job in enumerate(jobs):
+        block = NewBlock(f"{number}" * 64, "stock", "unsafe 0.93")
+        await storage.jobs.fail(job.id, "It was blocked.", blocks=[block])
     newest = await storage.moderation.blocked(GUILD, limit=2)
-    assert [one.job_id for one in newest] == [2, 1]
+    assert [one.job_id for one in newest] == [jobs[2].id, jobs[1].id]
     (oldest,) = await storage.moderation.blocked(GUILD, before_id=newest[-1].id)
     assert (oldest.sha256, oldest.verdict, oldest.at) == ("0" * 64, "unsafe 0.93", NOON)
     assert await storage.moderation.blocked(OTHER) == []

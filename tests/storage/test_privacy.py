@@ -12,6 +12,7 @@ import pytest
 from limner.storage import Allowance, JobStatus, QuotaRefusedError, Rule, Storage
 from limner.storage.errors import NoSuchJobError
 from limner.storage.quota_rules import Scope
+from limner.storage.records import NewBlock
 
 from .makers import ADMIN, DAY_S, GUILD, Clock, ask, bring_to, painted, sha256
 
@@ -30,13 +31,14 @@ async def live(storage: Storage, user: int) -> dict[str, int]:
         status: (
             await bring_to(storage, status, ask(user, inputs=(source,), prompt=f"wish of {user}"))
         ).id
-        for status in (JobStatus.DELIVERED, JobStatus.RUNNING, JobStatus.FAILED)
+        for status in (JobStatus.DELIVERED, JobStatus.RUNNING)
     }
+    blocked = await bring_to(storage, JobStatus.RUNNING, ask(user, inputs=(source,)))
+    ids[JobStatus.FAILED] = blocked.id
+    block = NewBlock("0" * 64, "stock", "unsafe")
+    await storage.jobs.fail(blocked.id, f"No picture for {user}.", blocks=[block])
     await storage.rules.set(GUILD, Scope.USER, user, Rule(Allowance(5000)), by=ADMIN)
     await storage.rules.grant(GUILD, user, 700, by=ADMIN, reason=f"a gift for {user}")
-    await storage.moderation.record_blocked(
-        GUILD, user, ids[JobStatus.FAILED], sha256="0" * 64, checker="stock", verdict="unsafe"
-    )
     await storage.moderation.ban(GUILD, user, by=ADMIN, reason=f"{user} was rude")
     await storage.moderation.add_to_blocklist(GUILD, [f"word {user % 7}"], is_regex=False, by=user)
     return {status.value: job_id for status, job_id in ids.items()}

@@ -56,6 +56,11 @@ def test_weights_are_read_as_people_write_them(text: str, parts: list[tuple[str,
     assert parse_weights(text) == [(words, pytest.approx(weight)) for words, weight in parts]
 
 
+def test_brackets_weigh_to_a_depth_that_nobody_needs() -> None:
+    deep = "(" * 40 + "cat" + ":0.9)" * 40
+    assert parse_weights(deep) == [("cat", pytest.approx(0.9**32))]
+
+
 @given(st.text(st.sampled_from("ab ()[]:1.\\"), max_size=40))
 def test_the_words_alone_are_what_the_encoder_gets(text: str) -> None:
     assert "".join(words_alone(text)) == "".join(words for words, _ in parse_weights(text))
