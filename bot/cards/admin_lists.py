@@ -13,9 +13,10 @@ from discord import ui
 
 from ...storage.guild_records import Permission, Subject
 from ..errors import RefusedError
-from ..notes import NO_MENTIONS, answered
+from ..notes import NO_MENTIONS
 from ..prompts import escape, shorten
 from .admin_panel import office_of
+from .control import Choosing, Control, Menu, Pressed
 from .identity import NUMBER, custom_id, template
 from .text import small
 
@@ -33,9 +34,6 @@ _MOST = 25
 PAGE_LENGTH = 20
 _ENTRY_LENGTH = 60
 _REASON_LENGTH = 80
-
-_Menu = ui.Select[ui.LayoutView]
-Pressed = ui.Button[ui.LayoutView]
 
 
 async def permissions_card(office: Office, guild: discord.Guild | None) -> ui.LayoutView:
@@ -113,23 +111,10 @@ def written(entry: BlockEntry) -> str:
     return f"/{entry.pattern}/" if entry.is_regex else entry.pattern
 
 
-class _Taking(ui.DynamicItem[_Menu], template="(?!)"):
+class _Taking(Choosing, template="(?!)"):
     """A select under a list: what is chosen is taken away, and the list shown anew."""
 
-    def __init__(self, menu: _Menu) -> None:
-        super().__init__(menu)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction, item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, ui.Select)
-        return cls(item)
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._choose(interaction))
-
-    async def _choose(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         office = office_of(interaction)
         value = next(iter(self.item.values), "")
         await interaction.response.defer()
@@ -160,7 +145,7 @@ class DropEntry(_Taking, template=template("drop-entry")):
         return await blocklist_card(office, near_id=entry_id)
 
 
-class ListPage(ui.DynamicItem[Pressed], template=template("blocklist", f"(?P<page>{NUMBER})")):
+class ListPage(Control[Pressed], template=template("blocklist", f"(?P<page>{NUMBER})")):
     """Another page of the blocklist."""
 
     def __init__(self, page: int, label: str, *, is_disabled: bool = False) -> None:
@@ -180,10 +165,7 @@ class ListPage(ui.DynamicItem[Pressed], template=template("blocklist", f"(?P<pag
     ) -> Self:
         return cls(int(match["page"]), "")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         office = office_of(interaction)
         await interaction.response.defer()
         await interaction.edit_original_response(
@@ -204,8 +186,8 @@ def _add(view: ui.LayoutView, *items: ui.Item[Any]) -> None:
     container.add_item(ui.ActionRow[Any](*items))
 
 
-def _menu(verb: str, placeholder: str, options: list[discord.SelectOption]) -> _Menu:
-    return _Menu(custom_id=custom_id(verb), placeholder=placeholder, options=options)
+def _menu(verb: str, placeholder: str, options: list[discord.SelectOption]) -> Menu:
+    return Menu(custom_id=custom_id(verb), placeholder=placeholder, options=options)
 
 
 def _permission_line(each: Permission) -> str:

@@ -19,8 +19,9 @@ from ..administration import Office
 from ..commission import acknowledge, require_admin
 from ..context import context_of
 from ..errors import RefusedError
-from ..notes import NO_MENTIONS, answered
+from ..notes import NO_MENTIONS
 from ..prompts import escape, shorten
+from .control import Choosing, Control, Menu, Pressed
 from .identity import FLAG, custom_id, template
 from .modals import values_of
 from .text import small
@@ -37,8 +38,6 @@ NSFW = {
     NsfwPolicy.SPOILER: ("Cover them", "Shown as a spoiler, everywhere"),
     NsfwPolicy.AGE_RESTRICTED: ("Age-restricted channels", "Shown there, kept back elsewhere"),
 }
-
-Pressed = ui.Button[ui.LayoutView]
 
 
 class Switch(StrEnum):
@@ -118,7 +117,7 @@ def kept(days: float | None) -> str:
 
 
 class SwitchButton(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("switch", f"(?P<switch>{'|'.join(Switch)})", f"(?P<on>{FLAG})"),
 ):
     """Sets one of the settings that are on or off."""
@@ -136,17 +135,14 @@ class SwitchButton(
     ) -> Self:
         return cls(Switch(match["switch"]), match["on"] == "1", "")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         office = office_of(interaction)
         await interaction.response.defer()
         settings = await office.set(lambda old: switched(old, self._switch, self._is_on))
         await _show(interaction, settings)
 
 
-class FormButton(ui.DynamicItem[Pressed], template=template("form", f"(?P<form>{'|'.join(Form)})")):
+class FormButton(Control[Pressed], template=template("form", f"(?P<form>{'|'.join(Form)})")):
     """Opens a form for what is typed."""
 
     def __init__(self, form: Form, label: str, emoji: str | None = None) -> None:
@@ -159,33 +155,17 @@ class FormButton(ui.DynamicItem[Pressed], template=template("form", f"(?P<form>{
     ) -> Self:
         return cls(Form(match["form"]), "")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         office = office_of(interaction)
         # A modal must be the first answer; what it shows is in memory.
         rules = await office.studio.rules.of(office.guild_id)
         await interaction.response.send_modal(SettingForm(self._form, rules.settings))
 
 
-class NsfwSelect(ui.DynamicItem[ui.Select[ui.LayoutView]], template=template("unsafe")):
+class NsfwSelect(Choosing, template=template("unsafe")):
     """What becomes of pictures that the checker finds unsafe."""
 
-    def __init__(self, menu: ui.Select[ui.LayoutView]) -> None:
-        super().__init__(menu)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction, item: Item[Any], match: re.Match[str], /
-    ) -> Self:
-        assert isinstance(item, ui.Select)
-        return cls(item)
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._choose(interaction))
-
-    async def _choose(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         office = office_of(interaction)
         try:
             policy = NsfwPolicy(self.item.values[0])
@@ -297,8 +277,8 @@ async def _show(interaction: discord.Interaction, settings: GuildSettings) -> No
     await interaction.edit_original_response(view=panel(settings), allowed_mentions=NO_MENTIONS)
 
 
-def _nsfw_menu(policy: NsfwPolicy) -> ui.Select[ui.LayoutView]:
-    return ui.Select[ui.LayoutView](
+def _nsfw_menu(policy: NsfwPolicy) -> Menu:
+    return Menu(
         custom_id=custom_id("unsafe"),
         options=[
             discord.SelectOption(

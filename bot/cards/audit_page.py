@@ -14,8 +14,9 @@ from discord import ui
 
 from ..commission import require_admin
 from ..context import context_of
-from ..notes import NO_MENTIONS, answered
+from ..notes import NO_MENTIONS
 from . import audit
+from .control import Control, Pressed
 from .identity import NUMBER, custom_id, template
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 PAGE_LENGTH = 5
 """At their longest they stay below the 4,000 characters of a message."""
-
-Pressed = ui.Button[ui.LayoutView]
 
 
 class Part(StrEnum):
@@ -100,7 +99,7 @@ def _page(
 
 
 class TurnPage(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template(
         "log",
         f"(?P<part>{Part.ALL}|{Part.QUOTA})",
@@ -129,10 +128,7 @@ class TurnPage(
     ) -> Self:
         return cls(Part(match["part"]), Turn(match["turn"]), int(match["entry"]))
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         require_admin(interaction)
         context = context_of(interaction.client)
         await interaction.response.defer()

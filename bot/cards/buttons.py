@@ -16,8 +16,9 @@ from ...storage.errors import NoSuchJobError, NoSuchPictureError
 from ..commission import acknowledge, judge, may_moderate, place
 from ..context import context_of
 from ..errors import RefusedError
-from ..notes import answered, tell
+from ..notes import tell
 from ..sources import may_see
+from .control import Control, Pressed
 from .identity import FLAG, NUMBER, custom_id, template
 from .lookup import ask_of, job_of
 from .remix import RemixModal
@@ -31,11 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Pressed = ui.Button[ui.LayoutView]
-
 
 class Again(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("again", f"(?P<job>{NUMBER})", f"(?P<private>{FLAG})"),
 ):
     """The same ask with new seeds, charged to whoever presses it."""
@@ -58,10 +57,7 @@ class Again(
     ) -> Self:
         return cls(int(match["job"]), is_private=match["private"] == "1")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         message_id = await acknowledge(interaction, is_private=self._is_private)
         ask = ask_of(await job_of(interaction, context, self._job_id))
@@ -71,7 +67,7 @@ class Again(
 
 
 class Remix(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("remix", f"(?P<job>{NUMBER})", f"(?P<private>{FLAG})"),
 ):
     """The same ask with a changed prompt, asked for in a modal."""
@@ -93,10 +89,7 @@ class Remix(
     ) -> Self:
         return cls(int(match["job"]), is_private=match["private"] == "1")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         # The modal is the acknowledgement, and shows the prompt: the one read that comes before it.
         ask = ask_of(await job_of(interaction, context, self._job_id))
@@ -106,7 +99,7 @@ class Remix(
 
 
 class Cancel(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("cancel", f"(?P<job>{NUMBER})", f"(?P<owner>{NUMBER})"),
 ):
     """Stops a job that waits or runs; for its owner and for moderators."""
@@ -128,10 +121,7 @@ class Cancel(
     ) -> Self:
         return cls(int(match["job"]), int(match["owner"]))
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         _refuse_others(interaction, self._owner_id, "cancel this")
         await interaction.response.defer()
@@ -141,7 +131,7 @@ class Cancel(
 
 
 class Delete(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("delete", f"(?P<job>{NUMBER})", f"(?P<owner>{NUMBER})"),
 ):
     """Takes a card and its pictures away; for its owner and for moderators."""
@@ -163,10 +153,7 @@ class Delete(
     ) -> Self:
         return cls(int(match["job"]), int(match["owner"]))
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         _refuse_others(interaction, self._owner_id, "delete this")
         await interaction.response.defer()

@@ -15,9 +15,10 @@ from ..commission import judge, place_many, require_own
 from ..composing import compose
 from ..context import context_of
 from ..errors import RefusedError
-from ..notes import NO_MENTIONS, answered, note
+from ..notes import NO_MENTIONS, note
 from ..pricing import credits_text
 from ..prompts import escape, read, shorten, unescape
+from .control import Control, Pressed
 from .identity import custom_id, template
 from .text import small
 
@@ -34,8 +35,6 @@ MAX_TEXT = 1500
 """Characters; escaped and beside the list they still fit the 4,000 of a message."""
 _NUM_SHOWN = 8
 _NO_PICTURE = "-"
-
-Pressed = ui.Button[ui.LayoutView]
 
 
 def asks_of(text: str, init_image: str, checkpoints: Mapping[str, Checkpoint]) -> list[Ask]:
@@ -63,7 +62,7 @@ def question(text: str, asks: Sequence[Ask], price: int) -> ui.LayoutView:
 
 
 class Confirm(
-    ui.DynamicItem[Pressed], template=template("many", f"(?P<picture>[0-9a-f]{{64}}|{_NO_PICTURE})")
+    Control[Pressed], template=template("many", f"(?P<picture>[0-9a-f]{{64}}|{_NO_PICTURE})")
 ):
     """Yes, all of them."""
 
@@ -83,10 +82,7 @@ class Confirm(
     ) -> Self:
         return cls("" if match["picture"] == _NO_PICTURE else match["picture"])
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         require_own(interaction)
         context = context_of(interaction.client)
         message = interaction.message
@@ -114,7 +110,7 @@ class Confirm(
             raise refusal
 
 
-class NeverMind(ui.DynamicItem[Pressed], template=template("nevermind")):
+class NeverMind(Control[Pressed], template=template("nevermind")):
     """No: the question goes, nothing was spent."""
 
     def __init__(self) -> None:
@@ -126,10 +122,7 @@ class NeverMind(ui.DynamicItem[Pressed], template=template("nevermind")):
     ) -> Self:
         return cls()
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         require_own(interaction)
         await interaction.response.defer()
         await interaction.delete_original_response()

@@ -15,8 +15,9 @@ from discord import ui
 from ...storage.errors import StorageError
 from ..context import context_of
 from ..errors import RefusedError
-from ..notes import NO_MENTIONS, answered, note
+from ..notes import NO_MENTIONS, note
 from .confirm import NeverMind
+from .control import Control, Pressed
 from .identity import NUMBER, custom_id, template
 from .text import small
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from ...storage.privacy import Forgotten
 
-Pressed = ui.Button[ui.LayoutView]
 
 _GOOD_FOR_S = 3600
 """A question is asked again rather than answered by mistake much later."""
@@ -54,7 +54,7 @@ def question(user_id: int) -> ui.LayoutView:
 
 
 class ForgetMe(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("forget", f"(?P<user>{NUMBER})", f"(?P<at>{NUMBER})"),
 ):
     """Yes, all of it."""
@@ -76,10 +76,7 @@ class ForgetMe(
     ) -> Self:
         return cls(int(match["user"]), int(match["at"]))
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         if interaction.user.id != self._user_id:
             raise RefusedError("Only who asked for it can have their data deleted.")

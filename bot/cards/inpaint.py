@@ -22,11 +22,12 @@ from ..context import context_of
 from ..drafts import Touch, load_draft
 from ..errors import RefusedError
 from ..fitting import Named
-from ..notes import NO_MENTIONS, answered, note
+from ..notes import NO_MENTIONS, note
 from ..pricing import credits_text
 from ..sources import parent_of
 from ..underlay import PROMISED, lay_part, sized
 from . import source_fields, text
+from .control import Control, Pressed
 from .identity import FLAG, NUMBER, custom_id, template
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from ..context import Context
     from ..drafts import Draft
 
-Pressed = ui.Button[ui.LayoutView]
 
 OWN, POSTED, PICTURE, NEW = "own", "posted", "picture", "new"
 """A card of Limner's; anybody's message; one stored picture; a picture uploaded into the modal."""
@@ -72,7 +72,7 @@ _LABELS = {
 
 
 class MaskButton(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template(
         "mask",
         f"(?P<deed>{'|'.join(Deed)})",
@@ -108,10 +108,7 @@ class MaskButton(
         touch = Touch(match["inverted"] == "1", int(match["grow"]), int(match["feather"]))
         return cls(Deed(match["deed"]), match["draft"], touch)
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         require_own(interaction)
         context = context_of(interaction.client)
         await interaction.response.defer()

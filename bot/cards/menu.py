@@ -20,10 +20,11 @@ from ..context import context_of
 from ..errors import RefusedError
 from ..fitting import DIRECT_MESSAGE_BYTES, Named, fit
 from ..ground import open_stored
-from ..notes import NO_MENTIONS, answered, tell
+from ..notes import NO_MENTIONS, tell
 from ..sources import Stored, require_shown
 from ..underlay import STRONG, SUBTLE, strength_of, vary
 from . import text
+from .control import Control, Menu
 from .identity import FLAG, NUMBER, custom_id, template
 from .lookup import ask_of, picture_of
 
@@ -62,14 +63,12 @@ _OPTIONS = {
 
 
 class PictureMenu(
-    ui.DynamicItem[ui.Select[ui.LayoutView]],
+    Control[Menu],
     template=template("picture", f"(?P<picture>{NUMBER})", f"(?P<private>{FLAG})"),
 ):
     """One picture's menu."""
 
-    def __init__(
-        self, menu: ui.Select[ui.LayoutView], picture_id: int, *, is_private: bool
-    ) -> None:
+    def __init__(self, menu: Menu, picture_id: int, *, is_private: bool) -> None:
         self._picture_id = picture_id
         self._is_private = is_private
         super().__init__(menu)
@@ -82,7 +81,7 @@ class PictureMenu(
             missing.add(Choice.INPAINT)
         if actions.upscale is None:
             missing.add(Choice.UPSCALE)
-        menu = ui.Select[ui.LayoutView](
+        menu = Menu(
             custom_id=custom_id("picture", picture.id, int(is_private)),
             placeholder=f"Picture {picture.index + 1} · seed {picture.seed}",
             options=[
@@ -102,10 +101,7 @@ class PictureMenu(
         assert isinstance(item, ui.Select)
         return cls(item, int(match["picture"]), is_private=match["private"] == "1")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._choose(interaction))
-
-    async def _choose(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         context = context_of(interaction.client)
         try:
             choice = Choice(self.item.values[0])

@@ -10,9 +10,10 @@ from discord import ui
 from ..commission import require_admin
 from ..context import context_of
 from ..errors import RefusedError
-from ..notes import NO_MENTIONS, answered, note
+from ..notes import NO_MENTIONS, note
 from ..prompts import escape, unescape
 from .confirm import NeverMind
+from .control import Control, Pressed
 from .identity import NUMBER, custom_id, template
 from .text import small
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 _REASON_ID = 7002
 _VALID_S = 15 * 60
-
-Pressed = ui.Button[ui.LayoutView]
 
 
 def question(user_id: int, reason: str) -> ui.LayoutView:
@@ -44,7 +43,7 @@ def question(user_id: int, reason: str) -> ui.LayoutView:
     return view
 
 
-class ResetEverybody(ui.DynamicItem[Pressed], template=template("resetall", f"(?P<user>{NUMBER})")):
+class ResetEverybody(Control[Pressed], template=template("resetall", f"(?P<user>{NUMBER})")):
     """Yes; for the admin who was asked, if they still are one, and once."""
 
     def __init__(self, user_id: int) -> None:
@@ -63,10 +62,7 @@ class ResetEverybody(ui.DynamicItem[Pressed], template=template("resetall", f"(?
     ) -> Self:
         return cls(int(match["user"]))
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         require_admin(interaction)
         context = context_of(interaction.client)
         message = interaction.message

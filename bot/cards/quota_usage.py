@@ -17,10 +17,11 @@ from discord import ui
 from .. import usage_chart
 from ..commission import require_admin
 from ..context import context_of
-from ..notes import NO_MENTIONS, answered
+from ..notes import NO_MENTIONS
 from ..pricing import left_text
 from ..usage_report import MAX_DAYS, Asked, By, read_report
 from . import quota_words as words
+from .control import Control, Pressed
 from .identity import NUMBER, custom_id, template
 from .text import small
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 _FILE_NAME = "usage.png"
 _TITLES = {By.USER: "By member", By.ROLE: "By role", By.DAY: "By day"}
-
-Pressed = ui.Button[ui.LayoutView]
 
 
 async def show_usage(
@@ -115,7 +114,7 @@ def _jobs(count: int) -> str:
 
 
 class UsageBy(
-    ui.DynamicItem[Pressed],
+    Control[Pressed],
     template=template("usage", f"(?P<by>{'|'.join(By)})", f"(?P<days>{NUMBER})"),
 ):
     """The same days by member, role or day; for admins, at every press."""
@@ -137,10 +136,7 @@ class UsageBy(
     ) -> Self:
         return cls(By(match["by"]), max(1, min(int(match["days"]), MAX_DAYS)))
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        await answered(interaction, self._press(interaction))
-
-    async def _press(self, interaction: discord.Interaction) -> None:
+    async def act(self, interaction: discord.Interaction) -> None:
         require_admin(interaction)
         storage = context_of(interaction.client).studio.storage
         await interaction.response.defer()
