@@ -35,6 +35,29 @@ class _Place:
     since: float
 
 
+class Line:
+    """The queue at a moment, and where who comes later would stand in it; for forecasts."""
+
+    def __init__(
+        self,
+        places: list[tuple[float, Ticket]],
+        used: Callable[[str], float],
+        per_second: float,
+    ) -> None:
+        self.places = places
+        """(claim, ticket), the least claim first."""
+        self.per_second = per_second
+        """What a second's waiting takes off a claim: what comes a second later has so much more."""
+        self._used = used
+        self._queued: dict[str, float] = {}
+        for _, ticket in places:
+            self._queued[ticket.tenant] = self._queued.get(ticket.tenant, 0.0) + ticket.cost
+
+    def claim(self, tenant: str) -> float:
+        """Of a tenant's next ticket, if it came now."""
+        return self._used(tenant) + self._queued.get(tenant, 0.0)
+
+
 class Admission:
     """The queue. A ticket is waiting, then running (`take`), then forgotten (`finish`)."""
 
@@ -111,14 +134,21 @@ class Admission:
 
     def order(self) -> Iterator[Ticket]:
         """All waiting tickets in the order in which they would run if nobody else came."""
-        return self._order(list(self._waiting.values()))
+        return (ticket for _, ticket in self._order(list(self._waiting.values())))
 
-    def order_with(self, ticket: Ticket) -> Iterator[Ticket]:
-        """`order`, as if this ticket waited too."""
-        return self._order([*self._waiting.values(), _Place(ticket, self._now())])
+    def line(self, *more: Ticket) -> Line:
+        """All waiting tickets, as if these waited too, in the order in which they would run."""
+        now = self._now()
+        places = [*self._waiting.values(), *(_Place(ticket, now) for ticket in more)]
+        return Line(list(self._order(places)), self.used, self._per_second)
 
-    def room(self) -> Callable[[Ticket, list[Ticket]], bool]:
-        """Whether a ticket could run beside these, by the limits on running; for forecasts."""
+    def room(self) -> Callable[[Ticket, list[Ticket]], bool] | None:
+        """Whether a ticket could run beside these, by the limits on running; None: there are none.
+
+        For forecasts.
+        """
+        if self._limits.running_per_tenant is None and self._limits.running_per_group is None:
+            return None
 
         def has_room(ticket: Ticket, running: list[Ticket]) -> bool:
             return self._has_room(
@@ -136,9 +166,13 @@ class Admission:
         passed_s = max(0.0, self._now() - usage.at)
         return usage.credits * 0.5 ** (passed_s / self._fairness.half_life_s)
 
-    def _order(self, places: list[_Place]) -> Iterator[Ticket]:
-        now = self._now()
-        per_second = (self._mean_cost or 1.0) / self._fairness.aging_s
+    @property
+    def _per_second(self) -> float:
+        return (self._mean_cost or 1.0) / self._fairness.aging_s
+
+    def _order(self, places: list[_Place]) -> Iterator[tuple[float, Ticket]]:
+        """With their claims."""
+        now, per_second = self._now(), self._per_second
         queues: dict[str, list[_Place]] = {}
         for place in places:
             queues.setdefault(place.ticket.tenant, []).append(place)
@@ -152,7 +186,7 @@ class Admission:
         heap = [claim(tenant) for tenant in queues]
         heapq.heapify(heap)
         while heap:
-            tenant = heap[0][2]
+            claimed, _, tenant = heap[0]
             ticket = queues[tenant][next_of[tenant]].ticket
             used[tenant] += ticket.cost
             next_of[tenant] += 1
@@ -160,7 +194,7 @@ class Admission:
                 heapq.heapreplace(heap, claim(tenant))
             else:
                 heapq.heappop(heap)
-            yield ticket
+            yield claimed, ticket
 
     def _has_room(self, ticket: Ticket, tenants: Counter[str], groups: Counter[str]) -> bool:
         limits = self._limits

@@ -10,7 +10,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from .flights import Flight
-from .forecast import course
 from .quarantine import Quarantine
 from .updates import Broke, Cause, End
 from .workload import measure
@@ -56,7 +55,6 @@ class Book:
             ticket,
             checkpoint.name,
             loads,
-            course(ticket, checkpoint.name, loads),
             ticket.wants_previews,
             time.monotonic(),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .track import Course
+from .workload import Load
+
 if TYPE_CHECKING:
-    from .forecast import Course
     from .tickets import Ticket
-    from .workload import Load
 
 
 @dataclass(slots=True, eq=False)
@@ -18,8 +19,6 @@ class Flight:
     ticket: Ticket
     model: str
     loads: tuple[Load, ...]
-    course: Course
-    """Its rest, for forecasts; kept up to date by `stepped`."""
     is_watched: bool
     since: float
     """When it was submitted, by the monotonic clock."""
@@ -35,6 +34,7 @@ class Flight:
     crashes_alone: int = 0
     told_moved_at: float = 0.0
     told_place: tuple[int, float | None] = (0, None)
+    _course: Course | None = None
 
     @property
     def key(self) -> str:
@@ -47,7 +47,16 @@ class Flight:
     @property
     def rows_left(self) -> int:
         """Rows that still take part in ticks."""
-        return sum(self.loads[i].rows for i in self.unpainted if self._left(i) > 0)
+        return sum(load.rows for load in self.course.loads)
+
+    @property
+    def course(self) -> Course:
+        """What is left of it, for forecasts."""
+        if self._course is None:
+            rest = ((self.loads[i], self._left(i)) for i in self.unpainted)
+            loads = tuple(Load(load.rows, load.weight, left) for load, left in rest if left > 0)
+            self._course = Course(self.ticket, self.model, loads)
+        return self._course
 
     @property
     def step(self) -> int:
@@ -67,16 +76,16 @@ class Flight:
     def stepped(self, index: int, step: int, steps: int) -> None:
         self.steps_done[index] = step
         self.steps_of[index] = steps
-        self._refresh()
+        self._course = None
 
     def finished(self, index: int) -> None:
         self.painted.add(index)
-        self._refresh()
+        self._course = None
 
     def interrupted(self) -> None:
         """Its worker is gone: what is not painted begins again."""
         self.steps_done.clear()
-        self._refresh()
+        self._course = None
 
     def _steps(self, index: int) -> int:
         return self.steps_of.get(index, self.loads[index].ticks)
@@ -85,9 +94,3 @@ class Flight:
         """Ticks, of which a step may take two."""
         steps = self._steps(index)
         return self.loads[index].ticks * (steps - self.steps_done.get(index, 0)) // max(1, steps)
-
-    def _refresh(self) -> None:
-        course, live = self.course, [i for i in self.unpainted if self._left(i) > 0]
-        course.rows = sum(self.loads[i].rows for i in live)
-        course.weight = sum(self.loads[i].weight for i in live)
-        course.left = max((self._left(i) for i in live), default=0)

@@ -8,6 +8,7 @@ What the seconds are needed for is forecast's.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 _KEPT = 0.98
@@ -26,6 +27,7 @@ class Pace:
     _ww: float = 0.0
     _ns: float = 0.0
     _ws: float = 0.0
+    _most: float = math.inf
 
     @property
     def is_measured(self) -> bool:
@@ -35,6 +37,7 @@ class Pace:
         """`ticks` ticks took `seconds`; the weights of the rows in them, and alive, are summed."""
         if ticks <= 0 or weight <= 0:
             return
+        self._bound(weight / ticks, live_weight / ticks)
         seconds *= max(1.0, live_weight / weight)
         weight = max(weight, live_weight)
         warmth = min(1.0, (self._reports + 4) / (_COLD + 4))
@@ -60,3 +63,16 @@ class Pace:
             if start < 0 and self._ww > 0:
                 return weight * self._ws / self._ww
         return self._ns / self._nn
+
+    def tick_weight(self, weight: float) -> float:
+        """Of rows that weigh this much, what one tick takes."""
+        return min(weight, self._most)
+
+    def _bound(self, weight: float, live_weight: float) -> None:
+        if weight >= live_weight:
+            # Nobody was left out; so many fit, whatever was thought before.
+            self._most = max(self._most, weight)
+        elif math.isinf(self._most):
+            self._most = weight
+        else:
+            self._most += (1.0 - _KEPT) * (weight - self._most)

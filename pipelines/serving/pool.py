@@ -144,7 +144,7 @@ class WorkerPool:
         if not is_recovered:
             self.refuse(ticket.tenant, ticket.group)
         self._enter(ticket)
-        waiting = self._outlook.waiting(ticket.key)
+        waiting = self._outlook.arrived(ticket.key)
         # After this call has answered, so that nobody hears of a ticket before it was accepted.
         self._go_on_soon()
         return waiting

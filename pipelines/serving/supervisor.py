@@ -11,7 +11,6 @@ import signal
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from .forecast import Lane
 from .messages import (
     Dying,
     Entered,
@@ -29,6 +28,7 @@ from .process import Exited, WorkerProcess
 from .revival import Loss, Revival, is_from_outside
 from .state import WorkerState, WorkerStatus
 from .tally import Tally
+from .track import Lane
 from .watchdog import CHECK_S, Watchdog
 
 if TYPE_CHECKING:
@@ -141,14 +141,13 @@ class Supervisor:
             restarts=tally.restarts,
         )
 
-    def lane(self, ready_in_s: float = 0.0) -> Lane:
+    def lane(self) -> Lane:
         """This worker, for a forecast."""
         return Lane(
-            courses=tuple(f.course for f in self.flights.values() if f.course.left > 0),
+            courses=tuple(flight.course for flight in self.flights.values()),
             max_rows=self.max_rows,
             models=self.models or frozenset(m.name for m in self._config.models),
-            round_s=self.round_s,
-            ready_in_s=ready_in_s,
+            paces=self._tally.paces,
         )
 
     def round_s(self, model: str, weight: float) -> float:

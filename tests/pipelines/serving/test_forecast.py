@@ -1,51 +1,89 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.pipelines.serving.forecast import Course, Lane, begins_s
+from limner.pipelines.serving.admission import Admission
+from limner.pipelines.serving.arrivals import Arrivals
+from limner.pipelines.serving.config import Fairness, Limits
+from limner.pipelines.serving.forecast import MOST_TICKS, Claimant, Forecast
 from limner.pipelines.serving.pace import Pace
 from limner.pipelines.serving.tickets import Ticket
+from limner.pipelines.serving.track import Course, Lane
+from limner.pipelines.serving.workload import Load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def course(key: str, steps: int, rows: int = 2, model: str = "m", tenant: str = "") -> Course:
-    return Course(Ticket(key, (), tenant, "", 1.0), model, rows, float(rows), steps)
+def course(key: str, *ticks: int, rows: int = 2, model: str = "m", tenant: str = "") -> Course:
+    """A picture for each number of ticks."""
+    loads = tuple(Load(rows, float(rows), each) for each in ticks)
+    return Course(Ticket(key, (), tenant or key, "", float(len(ticks))), model, loads)
 
 
-def lane(*courses: Course, max_rows: int = 4, models: str = "m", tick: float = 1.0) -> Lane:
-    return Lane(courses, max_rows, frozenset(models), lambda _, weight: tick * weight)
+def pace(seconds_a_row: float = 1.0, most: int | None = None) -> Pace:
+    """Of ticks that take so long a row, and so many rows at most."""
+    found = Pace()
+    for alive in (2, 8, 32):
+        rows = min(alive, most or alive)
+        found.observe(10, 10 * rows, 10 * alive, 10 * seconds_a_row * rows)
+    return found
 
 
-def anyone(_: Ticket, __: list[Ticket]) -> bool:
-    return True
+def lane(*courses: Course, max_rows: int = 4, models: str = "m", most: int | None = None) -> Lane:
+    return Lane(courses, max_rows, frozenset(models), dict.fromkeys(models, pace(most=most)))
+
+
+def begins(
+    lanes: list[Lane],
+    waiting: list[Course],
+    newcomers: tuple[Claimant, ...] = (),
+    has_room: Callable[[Ticket, list[Ticket]], bool] | None = None,
+) -> dict[str, float]:
+    claimants = [Claimant(float(i), one) for i, one in enumerate(waiting)]
+    return Forecast(lanes, claimants, iter(newcomers), has_room).play()
 
 
 def test_an_idle_worker_begins_at_once() -> None:
-    assert begins_s([lane()], [course("a", 10)], anyone) == {"a": 0.0}
+    assert begins([lane()], [course("a", 10)]) == {"a": 0.0}
 
 
 def test_a_full_worker_begins_when_the_first_one_leaves() -> None:
     busy = lane(course("x", 5), course("y", 9))
-    begins = begins_s([busy], [course("a", 10), course("b", 3)], anyone)
     # Ticks of 4 rows take 4 s: x leaves after 5, y after 4 more.
-    assert begins == {"a": 20.0, "b": 36.0}
+    found = begins([busy], [course("a", 10), course("b", 3)])
+    assert found == pytest.approx({"a": 20.0, "b": 36.0})
+
+
+def test_a_picture_that_is_through_makes_room_before_its_ticket_is() -> None:
+    busy = lane(course("x", 2, 9))
+    assert begins([busy], [course("a", 1)]) == pytest.approx({"a": 8.0})
+
+
+def test_where_a_tick_takes_a_part_of_the_rows_who_has_used_least_is_in_it() -> None:
+    """As the planner does it: b's one picture is in every tick, of a's three one at a time."""
+    busy = lane(course("a", 4, 4, 4), course("b", 4), max_rows=8, most=4)
+    # Ticks of 4 rows take 4 s.
+    assert begins([busy], [course("c", 1)]) == pytest.approx({"c": 16.0})
 
 
 def test_two_workers_share_the_queue() -> None:
     lanes = [lane(course("x", 5, rows=4)), lane(course("y", 2, rows=4))]
-    begins = begins_s(lanes, [course("a", 100), course("b", 1)], anyone)
-    assert begins == {"a": 8.0, "b": 8.0}
+    found = begins(lanes, [course("a", 100), course("b", 1)])
+    assert found == pytest.approx({"a": 8.0, "b": 8.0})
 
 
 def test_a_model_waits_for_the_worker_that_has_it() -> None:
     lanes = [lane(models="m"), lane(course("y", 3, rows=4, model="n"), models="n")]
-    begins = begins_s(
-        lanes, [course("n1", 1, model="n"), course("m1", 1), course("o1", 1, model="o")], anyone
-    )
-    assert begins == {"m1": 0.0, "n1": 12.0}
+    waiting = [course("n1", 1, model="n"), course("m1", 1), course("o1", 1, model="o")]
+    assert begins(lanes, waiting) == pytest.approx({"m1": 0.0, "n1": 12.0})
 
 
 def test_limits_on_running_are_in_the_forecast() -> None:
@@ -53,9 +91,26 @@ def test_limits_on_running_are_in_the_forecast() -> None:
         return all(t.tenant != ticket.tenant for t in running)
 
     waiting = [course("a1", 2, tenant="a"), course("a2", 2, tenant="a"), course("b", 5, tenant="b")]
-    begins = begins_s([lane(max_rows=8)], waiting, one_each)
-    assert begins["a1"] == begins["b"] == 0.0
-    assert begins["a2"] == pytest.approx(8.0)
+    found = begins([lane(max_rows=8)], waiting, has_room=one_each)
+    assert found["a1"] == found["b"] == 0.0
+    assert found["a2"] == pytest.approx(8.0)
+
+
+def test_who_will_come_with_a_better_claim_goes_first() -> None:
+    busy = lane(course("x", 5, rows=4))
+    soon = Claimant(-1.0, course("", 3, rows=4), 10.0)
+    late = Claimant(-1.0, course("", 3, rows=4), 40.0)
+    poor = Claimant(+9.0, course("", 3, rows=4), 10.0)
+    assert begins([busy], [course("a", 1)], (soon,)) == pytest.approx({"a": 32.0})
+    assert begins([busy], [course("a", 1)], (late,)) == pytest.approx({"a": 20.0})
+    assert begins([busy], [course("a", 1)], (poor,)) == pytest.approx({"a": 20.0})
+
+
+def test_beyond_the_ticks_that_are_played_tickets_follow_each_other_as_fast_as_before() -> None:
+    waiting = [course(str(i), 10, rows=4) for i in range(5 * MOST_TICKS // 10)]
+    found = begins([lane()], waiting)
+    # Each takes 10 ticks of 4 s.
+    assert found == pytest.approx({str(i): 40.0 * i for i in range(len(waiting))})
 
 
 @given(
@@ -65,10 +120,50 @@ def test_limits_on_running_are_in_the_forecast() -> None:
 def test_every_ticket_begins_and_later_ones_never_before_earlier_ones(
     asks: list[tuple[int, int]], capacities: list[int]
 ) -> None:
-    waiting = [course(str(i), steps, rows) for i, (steps, rows) in enumerate(asks)]
-    begins = begins_s([lane(max_rows=most) for most in capacities], waiting, anyone)
-    times = [begins[str(i)] for i in range(len(asks))]
+    waiting = [course(str(i), ticks, rows=rows) for i, (ticks, rows) in enumerate(asks)]
+    found = begins([lane(max_rows=most) for most in capacities], waiting)
+    times = [found[str(i)] for i in range(len(asks))]
     assert times == sorted(times)
+
+
+def expected(times: dict[str, list[float]], now: float, horizon_s: float) -> list[Claimant]:
+    """Who is expected after tenants came at these times."""
+    queue = Admission(Limits(), Fairness(), lambda: now)
+    arrivals = Arrivals()
+    arrivals.start(0.0)
+    for at, tenant in sorted((at, tenant) for tenant, ats in times.items() for at in ats):
+        arrivals.note(course("", 1, tenant=tenant), at)
+    found = arrivals.expected(now, queue.line())
+    return list(takewhile(lambda one: (one.in_s or 0.0) <= horizon_s, found))
+
+
+def test_tenants_come_again_as_often_as_lately() -> None:
+    times = {"often": [0.5 * i for i in range(80)], "seldom": [8.0 * i + 0.1 for i in range(5)]}
+    found = expected(times, 40.0, 40.0)
+    assert len(found) == pytest.approx(85, abs=1)
+    often = sum(one.course.ticket.tenant == "often" for one in found)
+    assert often == pytest.approx(80, abs=3)
+
+
+def test_what_chance_may_have_done_is_not_expected_again() -> None:
+    chance = random.Random(0)
+    times: dict[str, list[float]] = {}
+    for i in range(60):
+        times.setdefault(f"t{chance.randrange(10)}", []).append(i * 0.5)
+    counts = Counter(one.course.ticket.tenant for one in expected(times, 30.0, 30.0))
+    assert max(map(len, times.values())) - min(map(len, times.values())) >= 4
+    assert max(counts.values()) - min(counts.values()) <= 2
+
+
+def test_a_rush_after_a_pause_is_not_spread_over_the_pause_nor_taken_for_ever() -> None:
+    times = {"a": [float(i) for i in range(30)], "b": [3600.0 + i / 10 for i in range(30)]}
+    assert len(expected(times, 3603.0, 60.0)) == pytest.approx(30, abs=1)
+
+
+def test_those_who_come_again_and_again_claim_less_and_less() -> None:
+    claims = [one.claim for one in expected({"a": [1.0, 2.0, 3.0]}, 4.0, 20.0)]
+    assert len(claims) > 5
+    assert all(later - sooner > 1.0 for sooner, later in pairwise(claims))
 
 
 def test_the_pace_finds_the_line_through_noisy_ticks() -> None:
@@ -88,6 +183,18 @@ def test_rows_that_do_not_fit_into_one_tick_make_the_round_longer() -> None:
         # Ticks of at most 16 rows, 0.16 s each.
         pace.observe(10, 10 * min(live, 16), 10 * live, 10 * 0.01 * min(live, 16))
     assert pace.round_s(32) == pytest.approx(0.32, rel=0.01)
+
+
+def test_the_pace_knows_how_many_rows_a_tick_takes() -> None:
+    pace = Pace()
+    pace.observe(10, 80, 80, 0.8)
+    assert pace.tick_weight(40) == 40
+    for live in (20, 33, 40):
+        pace.observe(10, 160, 10 * live, 1.6)
+    assert pace.tick_weight(40) == pytest.approx(16)
+    assert pace.tick_weight(12) == 12
+    pace.observe(1, 30, 30, 0.3)
+    assert pace.tick_weight(40) == 30
 
 
 def test_a_cold_first_tick_is_soon_outweighed() -> None:

@@ -1,0 +1,138 @@
+"""One worker in the forecast: its pictures advance tick by tick, as the engine's planner has them.
+
+Rows of the tenant who has used least go first, as many as a tick takes; which tickets join is the
+forecast's.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .pace import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .tickets import Ticket
+    from .workload import Load
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A ticket, and what is left of each of its pictures."""
+
+    ticket: Ticket
+    model: str
+    loads: tuple[Load, ...]
+    """Of the pictures that are not denoised yet; their ticks are those left."""
+
+    @property
+    def weight(self) -> float:
+        return sum(load.weight for load in self.loads)
+
+    @property
+    def left(self) -> int:
+        """Ticks until its last picture is denoised."""
+        return max((load.ticks for load in self.loads), default=0)
+
+    @property
+    def work(self) -> float:
+        return sum(load.weight * load.ticks for load in self.loads)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A worker as the forecast sees it."""
+
+    courses: tuple[Course, ...]
+    """Running, those that joined first in front."""
+    max_rows: int
+    models: frozenset[str]
+    paces: Mapping[str, Pace]
+    """By model."""
+
+
+@dataclass(slots=True, eq=False)
+class _Picture:
+    ticket: Ticket
+    model: str
+    rows: int
+    weight: float
+    left: int
+
+
+class Track:
+    """One lane, played forward."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.now_s = 0.0
+        self.work = 0.0
+        """Done so far: weight times ticks."""
+        self.rows = 0
+        self.live: list[_Picture] = []
+        self._used: dict[str, float] = {}
+        self._queues: dict[str, dict[str, list[_Picture]]] | None = None
+        """Model -> tenant -> pictures; None: to be sorted again."""
+        for course in lane.courses:
+            self.join(course)
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        return list({picture.ticket.key: picture.ticket for picture in self.live}.values())
+
+    def join(self, course: Course) -> None:
+        for load in course.loads:
+            picture = _Picture(course.ticket, course.model, load.rows, load.weight, load.ticks)
+            self.live.append(picture)
+            self.rows += load.rows
+        self._queues = None
+
+    def tick(self) -> bool:
+        """The planner's next one; whether a picture is through with it."""
+        queues = self._sorted()
+        used = self._used
+        model = min(
+            ((used[tenant], model) for model, mine in queues.items() for tenant in mine),
+        )[1]
+        alive = sum(p.weight for mine in queues[model].values() for p in mine)
+        pace = self.lane.paces.get(model) or Pace()
+        room = taking = pace.tick_weight(alive)
+        heap = [(used[tenant], i, tenant) for i, tenant in enumerate(queues[model])]
+        heapq.heapify(heap)
+        rest = {tenant: iter(mine) for tenant, mine in queues[model].items()}
+        is_through = False
+        while heap and room > 1e-9:
+            _, i, tenant = heap[0]
+            picture = next(rest[tenant], None)
+            if picture is None:
+                heapq.heappop(heap)
+            elif picture.weight <= room or room == taking:
+                room -= picture.weight
+                picture.left -= 1
+                is_through |= picture.left <= 0
+                used[tenant] += picture.weight
+                heapq.heapreplace(heap, (used[tenant], i, tenant))
+        weight = taking - room
+        self.work += weight
+        self.now_s += pace.round_s(alive) * weight / alive
+        if is_through:
+            self.live = [picture for picture in self.live if picture.left > 0]
+            self.rows = sum(picture.rows for picture in self.live)
+            self._queues = None
+        return is_through
+
+    def _sorted(self) -> dict[str, dict[str, list[_Picture]]]:
+        if self._queues is None:
+            queues: dict[str, dict[str, list[_Picture]]] = {}
+            for picture in self.live:
+                mine = queues.setdefault(picture.model, {})
+                mine.setdefault(picture.ticket.tenant, []).append(picture)
+            tenants = {picture.ticket.tenant for picture in self.live}
+            # As the planner's: who comes new starts level with who has used least.
+            level = min((used for t, used in self._used.items() if t in tenants), default=0.0)
+            self._used = {tenant: self._used.get(tenant, level) for tenant in tenants}
+            self._queues = queues
+        return self._queues
