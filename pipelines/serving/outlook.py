@@ -102,8 +102,9 @@ class Outlook:
         self._arrivals.start(now)
 
         def course(ticket: Ticket) -> Course:
-            is_asked = asked is not None and ticket is asked.ticket
-            return asked if is_asked else self._flights[ticket.key].course
+            if asked is not None and ticket is asked.ticket:
+                return asked
+            return self._flights[ticket.key].course
 
         waiting = [Claimant(claim, course(ticket)) for claim, ticket in line.places]
         lanes = [worker.lane() for worker in self._workers if not worker.is_broken]
