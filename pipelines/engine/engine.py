@@ -116,7 +116,7 @@ class Engine:
             on_loaded=on_loaded,
         )
         self._entrance = Entrance(self._conditioner, self._stock.open_lane, self._fail)
-        self._darkroom = Darkroom(self.device)
+        self._darkroom = Darkroom(self.device, is_exact=fixed_bucket is not None)
         self._pace = Pace(self.device)
         self._outbox = Outbox()
         self._next_id = 1
@@ -344,7 +344,8 @@ class Engine:
     def _develop(self) -> bool:
         """Finished latents become pictures, a few at a time."""
         now = self._ticks if self._crowd.live_rows else None
-        lives = self._darkroom.choose(self._crowd.in_phase(Phase.DECODING), self._lanes, now)
+        finished = self._crowd.in_phase(Phase.DECODING)
+        lives = self._darkroom.choose(finished, self._lanes, now, self._last_tick[2])
         if lives and lives[0].key is not None:
             try:
                 self._darkroom.begin(self._lanes[lives[0].key], lives)

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 class Codec:
     """One checkpoint's VAE.
 
-    Batches have at least two members: a batch of one takes other kernels and differs from a batch
-    of two by up to half a grey level, while two and eight are bit-equal (measured).
+    Another size of batch may take other kernels: on a CPU the decoder's outputs then differ by
+    1e-5 of a grey level in float32, by one or two in bfloat16 (measured).
     """
 
     def __init__(self, vae: Any) -> None:
         self.vae = vae
+        if vae.device.type == "cpu":
+            # Measured in bfloat16: a lone picture in 0.7 of the time, two and more in 0.95.
+            vae.to(memory_format=torch.channels_last)
         self.factor: int = 2 ** (len(vae.config.block_out_channels) - 1)
         self.channels: int = vae.config.latent_channels
         self._scaling: float = vae.config.scaling_factor
@@ -54,7 +57,8 @@ class Codec:
     ) -> list[tuple[Tensor, Tensor]]:
         """Each picture's posterior: mean and deviation, (1, channels, h, w) float32 on the CPU.
 
-        `is_alone` and `is_tiled` as for `decode`.
+        One is encoded as two, so that its run begins as it does in company. Short of memory,
+        `is_alone` really takes one picture at a time, `is_tiled` a part of it.
         """
         is_doubled = len(pixels) == 1 and not is_alone
         batch = torch.cat([*pixels, pixels[-1]] if is_doubled else list(pixels))
@@ -76,14 +80,15 @@ class Codec:
         return (drawn - self._shift) * self._scaling
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, *, is_alone: bool = False, is_tiled: bool = False) -> Tensor:
+    def decode(self, latents: Tensor, *, at_least: int = 1, is_tiled: bool = False) -> Tensor:
         """(n, channels, h, w) float32 -> (n, height, width, 3) uint8 on the device; NaN becomes 0.
 
-        Short of memory, `is_alone` really takes one picture at a time, `is_tiled` a part of it.
+        Fewer than `at_least` are padded: in batches of one size a picture's bytes do not depend on
+        its companions. Short of memory, `is_tiled` takes a part of a picture at a time.
         """
         count = len(latents)
-        if count == 1 and not is_alone:
-            latents = torch.cat([latents, latents])
+        if count < at_least:
+            latents = torch.cat([latents, latents[-1:].expand(at_least - count, -1, -1, -1)])
         unscaled = (latents / self._scaling + self._shift).to(self.vae.dtype)
         if is_tiled:
             self.vae.enable_tiling()

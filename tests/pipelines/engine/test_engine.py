@@ -120,19 +120,29 @@ def _count_decodes(engine: Engine) -> list[int]:
     return decodes
 
 
-def test_a_finished_picture_waits_a_tick_for_company_but_not_for_long(engine: Engine) -> None:
+def test_finished_pictures_wait_a_few_short_ticks_for_company(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decodes = _count_decodes(engine)
-    first, second, long = (engine.add(replace(ASK, steps=steps)) for steps in (4, 5, 12))
+    # However slow the machine that tests.
+    monkeypatch.setattr("limner.pipelines.engine.darkroom._SHORT_TICK_S", 1000.0)
+    first, *_ = (engine.add(replace(ASK, steps=steps)) for steps in (4, 5, 6, 6, 20))
     run_until(engine, Finished, first)
-    assert decodes == [2], "one costs as much as two"
-    engine.cancel(second)
-    run_until(engine, Finished, long)
-    decodes.clear()
-    lone, _ = engine.add(replace(ASK, steps=4)), engine.add(replace(ASK, steps=30))
+    assert decodes == [4], "as many as are decoded at once"
+    lone = engine.add(replace(ASK, steps=4))
     ticks = engine.stats.ticks
     run_until(engine, Finished, lone)
-    assert engine.stats.ticks - ticks <= 4 + 2
-    assert decodes == [2]
+    assert engine.stats.ticks - ticks <= 4 + 4
+    assert decodes == [4, 1]
+
+
+def test_nobody_waits_for_company_where_a_tick_takes_long(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limner.pipelines.engine.darkroom._SHORT_TICK_S", 0.0)
+    lone, _ = engine.add(replace(ASK, steps=4)), engine.add(replace(ASK, steps=30))
+    run_until(engine, Finished, lone)
+    assert engine.stats.ticks == 4
     engine.close()
 
 
