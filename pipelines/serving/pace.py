@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_KEPT = 0.98
+_KEPT = 0.95
 """A report's weight after each later one."""
 _COLD = 10
 """Reports, the first ones, that are forgotten faster: caches fill and tables are fitted in them."""
@@ -38,17 +38,17 @@ class Pace:
         if ticks <= 0 or weight <= 0:
             return
         self._bound(weight / ticks, live_weight / ticks)
-        seconds *= max(1.0, live_weight / weight)
-        weight = max(weight, live_weight)
+        alive = max(weight, live_weight) / ticks
+        rounds = weight / alive
         warmth = min(1.0, (self._reports + 4) / (_COLD + 4))
         self._reports += 1
         kept = _KEPT * warmth
-        # A report of k ticks carries k times the evidence of one: its sums, over sqrt(k).
-        self._nn = self._nn * kept + ticks
-        self._nw = self._nw * kept + weight
-        self._ww = self._ww * kept + weight * weight / ticks
+        # A report of several rounds carries so many times the evidence of one.
+        self._nn = self._nn * kept + rounds
+        self._nw = self._nw * kept + rounds * alive
+        self._ww = self._ww * kept + rounds * alive * alive
         self._ns = self._ns * kept + seconds
-        self._ws = self._ws * kept + weight * seconds / ticks
+        self._ws = self._ws * kept + alive * seconds
 
     def round_s(self, weight: float) -> float:
         """Seconds until rows that weigh this much have advanced once; 0 before measurements."""
