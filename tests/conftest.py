@@ -1,6 +1,12 @@
 """Plugins for every test folder, and what hypothesis may not hold against a slow machine."""
 
 import gc
+import os
+
+# Before torch loads, here and in the workers that tests start. With a thread a core, the small
+# models' threads mostly wait for each other: more than twice the CPU on a machine that is busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 from hypothesis import HealthCheck, settings
 
