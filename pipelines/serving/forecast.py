@@ -95,8 +95,8 @@ class Forecast:
     def _later_s(self, now_s: float) -> float | None:
         """When there may be something for an idle lane, if ever."""
         times = [track.now_s for track in self._tracks if track.live]
-        if self._next is not None and self._next.in_s is not None:
-            times.append(self._next.in_s)
+        if self._is_expecting and self._next is not None:
+            times.append(self._next.in_s or 0.0)
         return max(now_s + 1e-9, min(times)) if times else None
 
     def _enter(self, claimant: Claimant) -> None:
@@ -106,11 +106,13 @@ class Forecast:
         self._entered += 1
         heapq.heappush(self._line, (claimant.claim, self._entered, claimant))
 
+    @property
+    def _is_expecting(self) -> bool:
+        return self._num_newcomers < _MOST_NEWCOMERS
+
     def _let_in(self, now_s: float) -> None:
         while (
-            (came := self._next) is not None
-            and (came.in_s or 0.0) <= now_s
-            and self._num_newcomers < _MOST_NEWCOMERS
+            self._is_expecting and (came := self._next) is not None and (came.in_s or 0.0) <= now_s
         ):
             self._enter(came)
             self._num_newcomers += 1
@@ -155,7 +157,7 @@ class Forecast:
             self._let_in(now_s)
             claimant = heapq.heappop(self._line)[2]
             self._begin(claimant, now_s)
-            if self._num_newcomers < _MOST_NEWCOMERS:
+            if self._is_expecting:
                 work += claimant.course.work
                 of_waiting += claimant.course.work if claimant.in_s is None else 0.0
                 now_s += claimant.course.work / speed

@@ -6,12 +6,13 @@ The sums are forecast's; this knows whom to ask, and whom to tell when it has ch
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .arrivals import Arrivals
 from .forecast import Claimant, Forecast
 from .tickets import Ticket
-from .track import Course
+from .track import Course, Lane
 from .updates import Waiting
 from .workload import Load
 
@@ -107,9 +108,16 @@ class Outlook:
             return self._flights[ticket.key].course
 
         waiting = [Claimant(claim, course(ticket)) for claim, ticket in line.places]
-        lanes = [worker.lane() for worker in self._workers if not worker.is_broken]
         newcomers = self._arrivals.expected(now, line)
-        return Forecast(lanes, waiting, newcomers, self._admission.room()).play(until)
+        return Forecast(self._lanes(), waiting, newcomers, self._admission.room()).play(until)
+
+    def _lanes(self) -> list[Lane]:
+        """Of a worker that has not painted yet, at the pace of one that has."""
+        lanes = [worker.lane() for worker in self._workers if not worker.is_broken]
+        measured = next((lane.paces for lane in lanes if lane.paces), None)
+        if measured is None:
+            return lanes
+        return [lane if lane.paces else replace(lane, paces=measured) for lane in lanes]
 
 
 def _differs(told: tuple[int, float | None], now: tuple[int, float | None]) -> bool:

@@ -98,7 +98,7 @@ class Track:
             ((used[tenant], model) for model, mine in queues.items() for tenant in mine),
         )[1]
         alive = sum(p.weight for mine in queues[model].values() for p in mine)
-        pace = self.lane.paces.get(model) or Pace()
+        pace = self._pace(model)
         room = taking = pace.tick_weight(alive)
         heap = [(used[tenant], i, tenant) for i, tenant in enumerate(queues[model])]
         heapq.heapify(heap)
@@ -123,6 +123,11 @@ class Track:
             self.rows = sum(picture.rows for picture in self.live)
             self._queues = None
         return is_through
+
+    def _pace(self, model: str) -> Pace:
+        """Where a model was not measured yet, another's: better than none."""
+        paces = self.lane.paces
+        return paces.get(model) or next(iter(paces.values()), Pace())
 
     def _sorted(self) -> dict[str, dict[str, list[_Picture]]]:
         if self._queues is None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from itertools import pairwise, takewhile
+from itertools import count, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +104,20 @@ def test_who_will_come_with_a_better_claim_goes_first() -> None:
     assert begins([busy], [course("a", 1)], (soon,)) == pytest.approx({"a": 32.0})
     assert begins([busy], [course("a", 1)], (late,)) == pytest.approx({"a": 20.0})
     assert begins([busy], [course("a", 1)], (poor,)) == pytest.approx({"a": 20.0})
+
+
+def test_whom_nothing_ever_has_room_for_does_not_keep_the_forecast_going() -> None:
+    def nobody(ticket: Ticket, running: list[Ticket]) -> bool:
+        return False
+
+    coming = (Claimant(9.0, course("", 3), float(i)) for i in count(1))
+    waiting = [Claimant(0.0, course("a", 1))]
+    assert Forecast([lane()], waiting, coming, nobody).play() == {}
+
+
+def test_a_model_that_was_not_measured_is_taken_to_be_like_another() -> None:
+    unmeasured = Lane((course("y", 3, rows=4, model="n"),), 4, frozenset("mn"), {"m": pace()})
+    assert begins([unmeasured], [course("a", 1)]) == pytest.approx({"a": 12.0})
 
 
 def test_beyond_the_ticks_that_are_played_tickets_follow_each_other_as_fast_as_before() -> None:
