@@ -41,7 +41,7 @@ def test_a_swap_of_models_holds_one_of_them_at_a_time(
 ) -> None:
     checkpoints = [describe(models[name], name=name) for name in ("sd1", "sd2")]
     room = max(checkpoint.num_bytes for checkpoint in checkpoints) * 3 // 2
-    engine = Engine(checkpoints, memory_bytes=room, compile_with="eager")
+    engine = Engine(checkpoints, memory_bytes=room, fixed_bucket=2, compile_with="eager")
     engine.load("sd1")
     engine.compile("sd1")
     engine.run([ASK])
