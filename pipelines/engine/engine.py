@@ -22,6 +22,7 @@ from .darkroom import Darkroom
 from .device import choose_device, choose_dtype
 from .entrance import Entrance
 from .guestlist import Guestlist
+from .heap import keep_freed_memory
 from .lanes import Lanes
 from .live import Live, Phase
 from .memory import TOO_BIG, choose_meter, is_out_of_memory, release
@@ -89,6 +90,8 @@ class Engine:
         Raises `InvalidRequestError` for a device or dtype that this machine does not have.
         """
         self.device = choose_device(device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.dtype = choose_dtype(dtype, self.device)
         self._meter = meter or choose_meter(self.device)
         self._adapters = {adapter.name: adapter for adapter in adapters}

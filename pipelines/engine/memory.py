@@ -39,9 +39,11 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def release(device: torch.device) -> None:
     """Gives cached memory back before a second try."""
-    gc.collect()
     if device.type == "cuda":
+        gc.collect()
         torch.cuda.empty_cache()
+    else:
+        _trim()
 
 
 class Meter(Protocol):
@@ -129,7 +131,7 @@ class CpuMeter:
 
 
 def _trim() -> None:
-    """What glibc keeps of freed memory would look as if it were in use."""
+    """What glibc keeps of freed memory (`heap`) would look as if it were in use."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if _PROCESS.exists() else None
     if trim is not None:
