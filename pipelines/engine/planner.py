@@ -21,7 +21,8 @@ _REMEMBERED: Final = 8
 """Ticks of a bucket that its time is taken from."""
 _FORGOTTEN: Final = 64
 """Ticks after which a bucket that lost is tried again."""
-_CLEARLY: Final = 1.05
+_FIRST: Final = 2
+"""Ticks of a bucket before it can lose: the very first is slow by what it takes from the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,10 @@ class TickCosts:
         scale = sum(min(s) / (1 + b) for b, s in self._seconds.items()) / len(self._seconds)
         return scale * (1 + bucket)
 
-    def is_stale(self, bucket: int) -> bool:
-        """Whether it was long ago: machines change."""
-        return self._ticks - self._last.get(bucket, self._ticks) >= _FORGOTTEN
+    def is_known(self, bucket: int) -> bool:
+        """Often enough, and not long ago: machines change."""
+        is_fresh = self._ticks - self._last.get(bucket, 0) < _FORGOTTEN
+        return is_fresh and len(self._seconds.get(bucket, ())) >= _FIRST
 
 
 class Planner:
@@ -163,12 +165,11 @@ class Planner:
         above = next(bucket for bucket in BUCKETS if bucket >= rows)
         below = max((bucket for bucket in BUCKETS if bucket < rows), default=0)
         costs = self._costs[key]
-        if not below or costs.is_stale(above):
+        if above == rows or not below or not costs.is_known(above):
             return Plan(key, tuple(picked), above)
-        # Full rows now and the rest next time paint faster than padding, and on a processor
-        # sometimes faster than twice the rows; a full bucket is left for a clear gain only.
-        gain = _CLEARLY if above == rows else 1.0
-        if below / costs.of(below) > gain * rows / costs.of(above):
+        # Full rows now and the rest next time paint faster than padding. What is not known is
+        # tried: guessed from a few rows, whose ticks are mostly overhead, many look too slow.
+        if below / costs.of(below) > rows / costs.of(above):
             kept: list[Live] = []
             for live in picked:
                 if live.rows <= below - sum(other.rows for other in kept):

@@ -98,8 +98,15 @@ def test_another_keys_head_holds_up_nobody() -> None:
     assert set(seen[:2]) == {SQUARE, WIDE}
 
 
+def learn(planner: Planner, seconds: dict[int, float]) -> None:
+    """Twice: the first tick of a bucket alone says nothing."""
+    for bucket, each in [*seconds.items()] * 2:
+        planner._costs[SQUARE].learn(bucket, each)
+
+
 def test_full_rows_go_before_padding_where_that_is_faster() -> None:
     planner = Planner(max_rows=64)
+    learn(planner, {32: 0.33, 64: 0.65})
     plan = planner.plan([live(n, str(n)) for n in range(17)])
     assert plan is not None
     assert (plan.rows, plan.bucket) == (32, 32), "34 rows would run as 64"
@@ -107,41 +114,46 @@ def test_full_rows_go_before_padding_where_that_is_faster() -> None:
 
 def test_where_a_tick_costs_the_same_whatever_its_rows_nobody_waits() -> None:
     planner = Planner(max_rows=64)
-    lives = [live(n, str(n)) for n in range(17)]
-    for bucket in BUCKETS:
-        planner._costs[SQUARE].learn(bucket, 0.01)
-    plan = planner.plan(lives)
+    learn(planner, dict.fromkeys(BUCKETS, 0.01))
+    plan = planner.plan([live(n, str(n)) for n in range(17)])
     assert plan is not None
     assert (plan.rows, plan.bucket) == (34, 64)
 
 
-def test_where_fewer_rows_a_tick_paint_faster_there_are_fewer_rows() -> None:
-    """Past what a processor's caches hold, a bucket of twice the rows takes more than twice."""
+def test_a_full_bucket_is_not_halved() -> None:
     planner = Planner(max_rows=32)
-    lives = [live(n, str(n)) for n in range(40)]
-    for bucket, seconds in ((8, 0.026), (16, 0.041), (32, 0.089)):
-        planner._costs[SQUARE].learn(bucket, seconds)
-    plan = planner.plan(lives)
+    learn(planner, {16: 0.041, 32: 0.089})
+    plan = planner.plan([live(n, str(n)) for n in range(40)])
     assert plan is not None
-    assert (plan.rows, plan.bucket) == (16, 16)
-    planner._costs[SQUARE].learn(32, 0.083)
-    plan = planner.plan(lives)
-    assert plan is not None
-    assert plan.bucket == 32, "hardly slower: everybody moves on"
+    assert (plan.rows, plan.bucket) == (32, 32)
+
+
+def test_a_bucket_is_tried_twice_however_slow_few_rows_let_it_look() -> None:
+    planner = Planner(max_rows=32)
+    lives = [live(n, str(n)) for n in range(12)]
+    learn(planner, {1: 0.030, 2: 0.031, 16: 0.090})
+    taken: list[int] = []
+    for seconds in (5.0, 0.110, 0.110, 0.110):
+        plan = planner.plan(lives)
+        assert plan is not None
+        taken.append(plan.bucket)
+        planner.learn(plan, seconds)
+    assert taken == [32, 32, 32, 32], "24 rows in 110 ms: faster than 16 in 90"
 
 
 def test_one_slow_tick_is_an_accident_and_what_was_slow_once_is_tried_again() -> None:
     planner = Planner(max_rows=32)
-    lives = [live(n, str(n)) for n in range(40)]
+    lives = [live(n, str(n)) for n in range(15)]
     taken: list[int] = []
     for count in range(300):
         plan = planner.plan(lives)
         assert plan is not None
         taken.append(plan.bucket)
-        # A neighbour for the first hundred ticks makes full ones slow.
+        # A neighbour for the first hundred ticks makes ticks of 32 slow.
         is_slow = plan.bucket == 32 and count < 100
         planner.finish(plan)
-        planner.learn(plan, 1.0 if is_slow or count == 200 else plan.bucket / 100)
+        usual = 0.25 if plan.bucket == 32 else plan.bucket / 100
+        planner.learn(plan, 1.0 if is_slow or count == 200 else usual)
         if count == 0:
             planner._costs[SQUARE].learn(16, 0.16)
     assert taken[20:100].count(16) > 60
