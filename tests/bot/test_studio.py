@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from limner.bot import endings
 from limner.bot.ask import Ask, Canvas, Kind
 from limner.bot.errors import RefusedError
 from limner.bot.member import Member
@@ -187,8 +188,9 @@ async def test_what_cannot_be_painted_is_refused_in_one_sentence_and_costs_nothi
 
 async def test_the_quota_refuses_with_cost_and_rest(model: Path, tmp_path: Path) -> None:
     limits = LimitSettings(credits_per_day=1.5)
-    async with open_with_listener(settings_for(model, tmp_path, limits)) as (studio, listener):
-        await listener.end_of(await studio.submit(RED_HEART, HERE, ANN))
+    async with open_with_listener(settings_for(model, tmp_path, limits)) as (studio, _):
+        studio.pool.pause()
+        await studio.submit(RED_HEART, HERE, ANN)
         with pytest.raises(RefusedError, match=r"costs 1 credit and you have 0\.5 credits") as no:
             await studio.submit(RED_HEART, HERE, ANN)
         assert no.value.again_at is not None
@@ -206,14 +208,17 @@ async def test_one_persons_direct_messages_do_not_fill_anothers(
         await studio.submit(RED_HEART, Origin(22), Member(22))
 
 
-async def test_a_teller_that_comes_back_disturbs_nothing(model: Path, tmp_path: Path) -> None:
-    async with open_with_listener(settings_for(model, tmp_path)) as (studio, listener):
-        job = await studio.submit(Ask("a cat", steps=60), HERE, ANN)
-        await listener.moved_on(job)
-        await studio.detach()
-        await studio.attach(listener)
-        told, _ = await listener.end_of(job)
-        assert (told.status, told.attempts) == (JobStatus.STORED, 1)
+@SHARED
+async def test_a_teller_that_comes_back_disturbs_nothing(
+    opened: tuple[Studio, Listener],
+) -> None:
+    studio, listener = opened
+    job = await studio.submit(Ask("a cat", steps=60), HERE, ANN)
+    await listener.moved_on(job)
+    await studio.detach()
+    await studio.attach(listener)
+    told, _ = await listener.end_of(job)
+    assert (told.status, told.attempts) == (JobStatus.STORED, 1)
 
 
 async def test_a_full_queue_refuses_with_a_reason(model: Path, tmp_path: Path) -> None:
@@ -223,9 +228,10 @@ async def test_a_full_queue_refuses_with_a_reason(model: Path, tmp_path: Path) -
         jobs = [await studio.submit(RED_HEART, HERE, ANN) for _ in range(2)]
         with pytest.raises(RefusedError, match="2 jobs waiting"):
             await studio.submit(RED_HEART, HERE, ANN)
-        studio.pool.resume()
-        for job in jobs:
-            await listener.end_of(job)
+        # Those that wait are as they were, and whoever leaves makes room.
+        assert await studio.cancel(jobs[0].id)
+        await listener.end_of(jobs[0])
+        await studio.submit(RED_HEART, HERE, ANN)
 
 
 @SHARED
@@ -245,12 +251,14 @@ async def test_cancel_ends_it_once_and_gives_the_credits_back(
     assert (balance.held, balance.settled) == (0, 0)
 
 
+@SHARED
 async def test_what_waited_when_the_bot_stopped_is_painted_by_the_next_one(
-    model: Path, tmp_path: Path
+    opened: tuple[Studio, Listener], model: Path, tmp_path: Path
 ) -> None:
+    other, elsewhere = opened
+    _, (undisturbed,) = await elsewhere.end_of(await other.submit(RED_HEART, HERE, ANN))
     settings = settings_for(model, tmp_path)
     async with open_with_listener(settings) as (studio, listener):
-        _, (undisturbed,) = await listener.end_of(await studio.submit(RED_HEART, HERE, ANN))
         studio.pool.pause()
         waiting = await studio.submit(RED_HEART, HERE, ANN)
         studio.close_doors()
@@ -346,8 +354,9 @@ async def test_a_cancelled_job_keeps_what_it_used_where_the_owner_wants_it_so(
 
 
 async def test_an_end_that_cannot_be_written_now_is_written_later(
-    model: Path, tmp_path: Path
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(endings, "_RETRIES_S", (0.1,) * 100)
     async with open_with_listener(settings_for(model, tmp_path)) as (studio, listener):
         studio.pool.pause()
         job = await studio.submit(RED_HEART, HERE, ANN)

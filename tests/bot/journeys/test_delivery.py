@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from limner.bot import delivery
 from limner.bot.opening import open_studio
 from limner.storage.records import JobStatus
 from tests.wire import Fault
@@ -140,8 +141,9 @@ async def test_when_no_way_is_left_that_is_written_down(
 
 
 async def test_a_failing_connection_is_tried_again_and_nothing_is_told_twice(
-    place: Place, bot: StudioBot, studio: Studio
+    place: Place, bot: StudioBot, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(delivery, "_RETRIES_S", (0.1,) * 100)
     reply, fault = await held(place)
     place.wire.faults.order(Fault.dropped(is_done_first=True), EDIT, method="PATCH", times=2)
     fault.release()
