@@ -30,11 +30,11 @@ demo: $(VENV)/.has-demo
 
 test: $(VENV)/.has-demo $(VENV)/.has-test $(VENV)/.has-train
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-all: $(VENV)/.has-demo $(VENV)/.has-test $(VENV)/.has-train
 	@echo "Running the tests, the long ones too ..."
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.has-demo $(VENV)/.has-test
 	@echo "Style ..."
