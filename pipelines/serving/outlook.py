@@ -46,11 +46,11 @@ class Outlook:
 
     def arrived(self, key: str) -> Waiting:
         """Place and wait of a ticket that has just come."""
-        if self._is_measured:
-            self._arrivals.note(self._flights[key].course, time.monotonic())
         line = self._admission.line()
         place = next(i for i, (_, ticket) in enumerate(line.places, 1) if ticket.key == key)
         told = (place, self._waits_s(line, until=key).get(key))
+        # Only now: that one came this moment says nothing of how soon the next one will.
+        self._arrivals.note(self._flights[key].course, time.monotonic())
         self._flights[key].told_place = told
         return Waiting(key, *told)
 

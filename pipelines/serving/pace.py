@@ -9,10 +9,11 @@ What the seconds are needed for is forecast's.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _KEPT = 0.95
 """A report's weight after each later one."""
+_NEW = 1.0 - _KEPT
 _COLD = 10
 """Reports, the first ones, that are forgotten faster: caches fill and tables are fitted in them."""
 
@@ -27,7 +28,8 @@ class Pace:
     _ww: float = 0.0
     _ns: float = 0.0
     _ws: float = 0.0
-    _most: float = math.inf
+    _most: dict[int, float] = field(default_factory=dict[int, float])
+    """What a tick takes where there is more, by the bucket that all would need."""
 
     @property
     def is_measured(self) -> bool:
@@ -66,13 +68,19 @@ class Pace:
 
     def tick_weight(self, weight: float) -> float:
         """Of rows that weigh this much, what one tick takes."""
-        return min(weight, self._most)
+        most = self._most.get(_bucket(weight)) or max(self._most.values(), default=math.inf)
+        return min(weight, most)
 
     def _bound(self, weight: float, live_weight: float) -> None:
-        if weight >= live_weight:
+        bucket = _bucket(live_weight)
+        most = self._most.get(bucket)
+        if weight < live_weight:
+            self._most[bucket] = weight if most is None else most + _NEW * (weight - most)
+        elif most is not None:
             # Nobody was left out; so many fit, whatever was thought before.
-            self._most = max(self._most, weight)
-        elif math.isinf(self._most):
-            self._most = weight
-        else:
-            self._most += (1.0 - _KEPT) * (weight - self._most)
+            self._most[bucket] = max(most, weight)
+
+
+def _bucket(weight: float) -> int:
+    """The power of two that it fits into: the planner takes all of a bucket, or half of it."""
+    return (math.ceil(weight) - 1).bit_length()
