@@ -114,6 +114,32 @@ def test_the_order_told_is_the_order_taken() -> None:
     assert take_all(queue) == told
 
 
+@pytest.mark.parametrize("tenant", ["a", "b", "c", "new"])
+@pytest.mark.parametrize("in_s", [0.0, 30.0, 300.0])
+def test_the_line_knows_where_who_comes_later_will_stand(tenant: str, in_s: float) -> None:
+    clock = Clock()
+    queue = admission(clock, half_life_s=1e9, aging_s=30.0)
+    for i in range(8):
+        queue.add(ticket(f"before {i}", "aab"[i % 3]))
+    for _ in range(6):
+        taken = queue.take(lambda _: True)
+        assert taken is not None
+        queue.finish(taken.key)
+    for i in range(30):
+        # Of equal cost: then what a second's waiting is worth stays the same.
+        queue.add(ticket(i, "aaabbc"[i % 6]))
+        clock.now += 3.0
+    line = queue.line()
+    claims = [claim for claim, _ in line.places]
+    assert claims == sorted(claims)
+    assert [one for _, one in line.places] == list(queue.order())
+    expected = line.claim(tenant) + in_s * line.per_second
+    clock.now += in_s
+    queue.add(ticket("late", tenant))
+    place = [one.key for one in queue.order()].index("late")
+    assert place == sum(claim <= expected + 1e-6 for claim in claims)
+
+
 def test_limits_on_waiting_are_told_in_a_sentence() -> None:
     queue = admission(Clock(), Limits(waiting=4, waiting_per_tenant=2, waiting_per_group=3))
     queue.add(ticket(1, "a"))
