@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Codec:
     """One checkpoint's VAE.
 
-    Another size of batch may take other kernels: on a CPU the decoder's outputs then differ by
-    1e-5 of a grey level in float32, by one or two in bfloat16 (measured).
+    A batch of one takes other kernels than two, three or four, which are bit-equal: on a CPU its
+    outputs differ by 1e-5 of a grey level in float32, by one or two in bfloat16 (measured).
     """
 
     def __init__(self, vae: Any) -> None:
