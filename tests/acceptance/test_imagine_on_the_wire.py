@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,9 +60,6 @@ async def test_what_people_get_is_what_is_stored_byte_for_byte(
             assert stored.read_bytes() == received
         assert painted[0].result().gallery[0].data != painted[1].result().gallery[0].data
 
-        # Painted once, the rest of a journey is quick: what is slow here is slow for people.
-        began = time.monotonic()
+        # The stand-in takes no acknowledgement that comes later than Discord waits.
         again = await wire.click(ann, painted[0].result(), "Paint again")
-        await again.acknowledged()
-        assert time.monotonic() - began < 3.0, "later than Discord waits"
         await again.message(is_painted, timeout_s=PAINTING_PATIENCE_S)

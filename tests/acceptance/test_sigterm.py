@@ -89,7 +89,7 @@ async def test_a_stopped_bot_refuses_kindly_leaves_in_time_and_goes_on_at_the_ne
         upload.release()
         assert await bot.wait() == 0
         assert time.monotonic() - began < 10
-    _, alive = await asyncio.to_thread(psutil.wait_procs, [worker], timeout=10)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [worker], timeout=60)
     assert not alive
     unpainted = await long.message()
     assert not unpainted.gallery

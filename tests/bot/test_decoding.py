@@ -47,10 +47,10 @@ def test_it_is_read(name: str):
 @pytest.mark.parametrize("name", BAD)
 def test_it_is_refused_with_one_sentence(name: str):
     data = BAD[name]()
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RefusedError) as caught:
         decode(data)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     sentence = str(caught.value)
     assert sentence.endswith(".")
     assert len(sentence) < 200
@@ -211,7 +211,7 @@ def test_no_picture_takes_300_mb():
 
 def test_a_bomb_is_refused_before_a_byte_of_it_is_inflated():
     rows = b"\0" * 40_000_000
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RefusedError, match="megapixels"):
         decode(png(20_000, 20_000, colour=0, rows=rows))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

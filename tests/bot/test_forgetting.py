@@ -134,7 +134,7 @@ async def test_absence_is_waited_for_until_the_last_has_left() -> None:
     attendance.came(1)
     with attendance.of(1):
         waiting = asyncio.ensure_future(attendance.absent(1))
-        await asyncio.wait_for(attendance.absent(2), 1)
+        await asyncio.wait_for(attendance.absent(2), 60)
     assert not waiting.done()
     attendance.left(1)
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 60)

@@ -86,7 +86,7 @@ async def test_a_server_whose_rules_are_being_changed_holds_up_no_other(tmp_path
     async with Storage.open(tmp_path) as storage:
         book = RuleBook(storage)
         async with book.changing(GUILD):
-            rules = await asyncio.wait_for(book.of(OTHER), 10)
+            rules = await asyncio.wait_for(book.of(OTHER), 60)
             reading = asyncio.create_task(book.of(GUILD))
             assert rules == await book.of(OTHER)
             assert not reading.done()

@@ -34,7 +34,7 @@ async def painted(playground: Playground, room: Room) -> str:
     playground.env.backend.subscribers.append(listen)
     for message in playground.env.backend.messages[room.channel.id].values():
         listen("", {"components": message.components})
-    return await asyncio.wait_for(finished, 10)
+    return await asyncio.wait_for(finished, 60)
 
 
 async def test_people_and_channels_keep_their_ids_and_messages_never_share_one() -> None:

@@ -12,7 +12,7 @@ from aiohttp import ClientSession, FormData
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 @dataclass

@@ -51,7 +51,7 @@ class Fault:
         """The request is held until the test calls `release`."""
         return cls(holds=True)
 
-    async def reached(self, timeout_s: float = 10.0) -> None:
+    async def reached(self, timeout_s: float = 60.0) -> None:
         """Waits until a request has met the fault."""
         async with asyncio.timeout(timeout_s):
             await self._reached.wait()

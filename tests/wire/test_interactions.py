@@ -39,7 +39,7 @@ class Scripted(SampleBot):
 async def ran(wire: Wire, bot: Scripted) -> Reply:
     guild = wire.world.guild()
     reply = await wire.slash(guild.member("ann"), guild.channel(), "run")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await bot.done.wait()
     return reply
 

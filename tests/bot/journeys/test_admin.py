@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -295,7 +294,7 @@ async def test_a_form_is_acknowledged_before_its_change_is_written(
     form = await (await place.wire.click(boss, panel, "Keep …")).modal()
     async with studio.rules.changing(place.guild.id):
         reply = await place.wire.submit(boss, form, value="4")
-        await asyncio.wait_for(reply.acknowledged(), 10)
+        await reply.acknowledged()
         assert (await studio.storage.guilds.settings(place.guild.id)).pictures_days is None
     await place.wire.until(lambda: "4 days" in panel.text, "the form's answer")
 
@@ -494,7 +493,7 @@ async def test_after_a_restart_rules_hold_old_cards_work_and_nothing_accepted_is
         assert "You may not paint in this server" in await refused(place, place.bob)
         assert "not allowed in this channel" in await refused(place, place.alice)
         reply = await place.wire.submit(boss, form, value="4")
-        await asyncio.wait_for(reply.acknowledged(), PATIENCE_S)
+        await reply.acknowledged()
         await place.wire.until(lambda: "4 days" in panel.text, "the old form's answer")
         await place.wire.click(boss, panel, "Blocked: charge")
         await place.wire.until(lambda: "Blocked: free" in panel.buttons, "the old card's answer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -172,7 +171,7 @@ async def test_a_confirmed_question_is_acknowledged_before_it_is_judged(
     async with studio.rules.changing(place.guild.id):
         studio.rules.forget()
         reply = await place.wire.click(place.alice, asked, "Paint them")
-        assert await asyncio.wait_for(reply.acknowledged(), 10) is Acknowledgement.DEFERRED_UPDATE
+        assert await reply.acknowledged() is Acknowledgement.DEFERRED_UPDATE
         await studio.storage.guilds.change_settings(
             place.guild.id, lambda old: replace(old, is_paused=True), by=place.bob.id
         )
