@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from contextlib import asynccontextmanager
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
 
+from .multipart import read_body
 from .sample_bot import RED_PIXEL
 from .specification import needed
 from .violations import Kind
@@ -155,3 +160,28 @@ async def test_bodies_and_headers(
             status, body = await client.send(**options)
     assert status in (400, 401)
     assert body["code"] == code
+
+
+async def test_a_file_that_arrives_in_pieces_is_read_whole() -> None:
+    """aiohttp takes back what it read too much of, and warns of itself then."""
+    loop = asyncio.get_running_loop()
+    data = bytes(range(256)) * 64
+    head = (
+        b'--edge\r\nContent-Disposition: form-data; name="files[0]"; filename="a.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n"
+    )
+    protocol = BaseProtocol(loop)
+    protocol.connection_made(asyncio.Transport())
+    stream = StreamReader(protocol, 2**16, loop=loop)
+    request = make_mocked_request(
+        "POST", "/", {"Content-Type": "multipart/form-data; boundary=edge"}, payload=stream
+    )
+    reading = asyncio.ensure_future(read_body(request))
+    for piece in (head + data[:3], data[3:6], data[6:] + b"\r\n--edge--\r\n"):
+        stream.feed_data(piece)
+        for _ in range(20):
+            # Until it has read what there is.
+            await asyncio.sleep(0)
+    stream.feed_eof()
+    (upload,) = (await reading).uploads
+    assert upload.data == data
