@@ -95,3 +95,18 @@ def strike(pool: WorkerPool, number: int = signal.SIGKILL, worker: int = 0) -> N
 @pytest.fixture(scope="session")
 def model(models: dict[str, Path]) -> Checkpoint:
     return describe(models["sd2"], name="small", steps=4, sampler="ddim")
+
+
+# A module whose tests share a worker says in a fixture `opened` which: its start is the dear part.
+
+
+@pytest.fixture
+def pool(opened: tuple[WorkerPool, Ear]) -> WorkerPool:
+    return opened[0]
+
+
+@pytest.fixture
+def ear(opened: tuple[WorkerPool, Ear]) -> Ear:
+    opened[1].updates.clear()
+    opened[1].acts.clear()
+    return opened[1]

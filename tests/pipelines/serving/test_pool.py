@@ -81,18 +81,6 @@ async def opened(
         yield pool, ear
 
 
-@pytest.fixture
-def pool(opened: tuple[WorkerPool, Ear]) -> WorkerPool:
-    return opened[0]
-
-
-@pytest.fixture
-def ear(opened: tuple[WorkerPool, Ear]) -> Ear:
-    opened[1].updates.clear()
-    opened[1].acts.clear()
-    return opened[1]
-
-
 async def test_a_ticket_is_told_of_in_order_and_its_pictures_say_how_they_were_made(
     pool: WorkerPool, ear: Ear
 ) -> None:

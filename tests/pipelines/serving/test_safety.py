@@ -84,18 +84,6 @@ async def opened(model: Checkpoint, folder: Path) -> AsyncGenerator[tuple[Worker
         yield pool, ear
 
 
-@pytest.fixture
-def pool(opened: tuple[WorkerPool, Ear]) -> WorkerPool:
-    return opened[0]
-
-
-@pytest.fixture
-def ear(opened: tuple[WorkerPool, Ear]) -> Ear:
-    opened[1].updates.clear()
-    opened[1].acts.clear()
-    return opened[1]
-
-
 def finished(ear: Ear, key: str) -> list[int]:
     """Whatever the checker thinks of them."""
     return sorted(u.index for u in ear.of(key) if isinstance(u, Painted | Blocked))

@@ -49,17 +49,6 @@ async def opened(model: Checkpoint) -> AsyncGenerator[tuple[WorkerPool, Ear]]:
             yield pool, ear
 
 
-@pytest.fixture
-def pool(opened: tuple[WorkerPool, Ear]) -> WorkerPool:
-    return opened[0]
-
-
-@pytest.fixture
-def ear(opened: tuple[WorkerPool, Ear]) -> Ear:
-    opened[1].updates.clear()
-    return opened[1]
-
-
 async def test_a_workers_environment_is_offline_does_not_spin_and_holds_no_secret(
     pool: WorkerPool,
 ) -> None:
