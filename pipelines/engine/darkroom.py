@@ -82,23 +82,26 @@ class Darkroom:
     def choose(
         self, lives: Sequence[Live], lanes: Lanes, tick: int | None, tick_s: float
     ) -> list[Live]:
-        """The oldest that is not in development yet, and others of its batch key.
+        """Those of one batch key that go into development now, who finished first in front.
 
         While others are painted (`tick` counts, `tick_s` is what one takes) a CPU waits a moment
         until they are as many as are decoded at once.
         """
         busy = {live.id for sheet in self._sheets for live in sheet.lives}
-        free = [live for live in lives if live.id not in busy]
-        if not free or len(self._sheets) > 1:
+        free = sorted(
+            (live for live in lives if live.id not in busy), key=lambda live: live.denoised_tick
+        )
+        if len(self._sheets) > 1:
             return []
-        key = free[0].key
-        assert key is not None
-        most = self._most(lanes[key])
-        chosen = [live for live in free if live.key == key][:most]
-        if len(chosen) < most and self._stream is None and tick is not None:
-            is_young = tick - chosen[0].denoised_tick < _COMPANY_TICKS
-            return [] if is_young and tick_s < _SHORT_TICK_S else chosen
-        return chosen
+        waits = self._stream is None and tick_s < _SHORT_TICK_S
+        for key in dict.fromkeys(live.key for live in free):
+            assert key is not None
+            most = self._most(lanes[key])
+            chosen = [live for live in free if live.key == key][:most]
+            is_young = tick is not None and tick - chosen[0].denoised_tick < _COMPANY_TICKS
+            if not (waits and is_young and len(chosen) < most):
+                return chosen
+        return []
 
     def begin(self, lane: Lane, lives: Sequence[Live]) -> None:
         """Raises `OutOfMemoryError` where not even one picture in tiles fits."""

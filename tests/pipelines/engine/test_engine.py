@@ -136,6 +136,30 @@ def test_finished_pictures_wait_a_few_short_ticks_for_company(
     assert decodes == [4, 2], "a batch of one takes other kernels"
 
 
+def test_a_finished_picture_waits_for_company_once_not_again_for_each_who_comes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limner.pipelines.engine.darkroom._SHORT_TICK_S", 1000.0)
+    *_, first, _ = (engine.add(replace(ASK, steps=steps)) for steps in (10, 7, 4, 40))
+    run_until(engine, Finished, first)
+    assert engine.stats.ticks == 4 + 4
+    engine.close()
+
+
+def test_a_picture_that_waits_for_company_holds_up_no_other_size(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limner.pipelines.engine.darkroom._SHORT_TICK_S", 1000.0)
+    monkeypatch.setattr("limner.pipelines.engine.darkroom._COMPANY_TICKS", 1000)
+    wide = replace(ASK, width=32, height=16)
+    lone = engine.add(replace(ASK, steps=2))
+    four = [engine.add(replace(wide, steps=3)) for _ in range(4)]
+    engine.add(replace(ASK, steps=100))
+    run_until(engine, Finished, four[-1])
+    assert engine.cancel(lone), "it waits still"
+    engine.close()
+
+
 def test_nobody_waits_for_company_where_a_tick_takes_long(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
