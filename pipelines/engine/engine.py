@@ -188,6 +188,11 @@ class Engine:
         model = self._stock.ready(self._shelf.checkpoint(name).name, self._crowd.is_busy)
         self._stock.compile(model, self._planner.buckets())
 
+    def rest(self) -> None:
+        """Gives freed memory back to the system, for nothing is asked for just now; the next tick
+        takes it anew."""
+        release(self.device)
+
     def close(self) -> None:
         """Drops every request and every model; the engine can be used again."""
         for live in self._crowd.all():

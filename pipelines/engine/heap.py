@@ -10,6 +10,8 @@ import ctypes
 import sys
 from typing import Final
 
+from .memory import left_in_address_space
+
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 """Source: mallopt(3)."""
@@ -19,10 +21,12 @@ _LARGEST: Final = 2**30
 
 def keep_freed_memory() -> bool:
     """For the whole process; `memory.release` gives it back. False where there is no glibc, or an
-    old one that refuses."""
+    old one that refuses, and where a process may take so much address space only: of that, what is
+    kept is given back never."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     return (
         mallopt is not None
+        and left_in_address_space() is None
         and mallopt(_MMAP_THRESHOLD, _LARGEST) == 1
         and mallopt(_TRIM_THRESHOLD, 2 * _LARGEST - 1) == 1
     )

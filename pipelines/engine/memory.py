@@ -112,7 +112,7 @@ class CpuMeter:
 
     def available_bytes(self) -> int:
         _trim()
-        left = [psutil.virtual_memory().available, _left_in_group(), _left_in_address_space()]
+        left = [psutil.virtual_memory().available, _left_in_group(), left_in_address_space()]
         return max(0, min(bytes_ for bytes_ in left if bytes_ is not None))
 
     def peak_bytes(self, work: Callable[[], object]) -> int | None:
@@ -149,7 +149,8 @@ def _left_in_group() -> int | None:
     return None if most == "max" else int(most) - now + int(stat.get("inactive_file", 0))
 
 
-def _left_in_address_space() -> int | None:
+def left_in_address_space() -> int | None:
+    """None: it is not limited."""
     try:
         import resource
     except ImportError:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from .channel import Sender
     from .messages import Order
 
+_REST_S: Final = 30.0
+"""With nothing to do, before memory is given back to the machine."""
 _log = logging.getLogger(__name__)
 
 
@@ -177,7 +179,7 @@ class Painter:
         inbox = self._inbox
         while True:
             if self._engine.is_idle:
-                self._obey(inbox.get())
+                self._obey(self._wait())
                 self._stopwatch.resume()
             while True:
                 try:
@@ -186,6 +188,14 @@ class Painter:
                     break
                 self._obey(order)
             self._step()
+
+    def _wait(self) -> Order | Judged:
+        """The next order, whenever it comes."""
+        try:
+            return self._inbox.get(timeout=_REST_S)
+        except queue.Empty:
+            self._engine.rest()
+        return self._inbox.get()
 
     def _obey(self, order: Order | Judged) -> None:
         match order:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import shutil
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import psutil
+import pytest
+
 from limner.pipelines.checkpoint import describe
+from limner.pipelines.engine.heap import keep_freed_memory
 from limner.pipelines.request import Request
 from limner.pipelines.serving.channel import Receiver, Sender
 from limner.pipelines.serving.messages import (
+    Cancel,
     Entered,
     ModelBroke,
     ModelLoaded,
@@ -113,3 +119,29 @@ def test_an_odd_failure_is_looked_into_with_a_model_that_works(
     (failed,) = [r for r in worker.reports() if isinstance(r, PictureFailed)]
     assert failed.key == "fine"
     assert entered(worker.reports())[-1] == "fine", "nothing was loaded for it"
+
+
+def test_a_worker_without_work_gives_freed_memory_back(
+    model: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not keep_freed_memory():
+        pytest.skip("no glibc, or an old one: nothing is kept")
+    monkeypatch.setattr("limner.pipelines.serving.painter._REST_S", 0.0)
+    painter = Worker(describe(model.path, name="a", steps=2, sampler="ddim")).painter
+    freed, above = bytearray(200 * 2**20), bytearray(2**20)
+    order = Cancel("a")
+
+    def wake(phase: str, info: dict[str, int]) -> None:
+        # Rest begins with a collection; only after it does anybody ask for something.
+        if phase == "stop" and info["generation"] == 2:
+            painter._inbox.put(order)
+
+    del freed
+    before = psutil.Process().memory_info().rss
+    gc.callbacks.append(wake)
+    try:
+        assert painter._wait() is order
+    finally:
+        gc.callbacks.remove(wake)
+    assert psutil.Process().memory_info().rss < before - 150 * 2**20
+    assert above
