@@ -11,13 +11,13 @@ _TOKEN: Final = re.compile(
     r"""
     \\[()\[\]\\]            # escaped: stands for itself
     | [(\[]                 # opens
-    | :\s*([+-]?\d*\.?\d+)\s*\)   # closes a bracket with its weight
+    | :\s*([+-]?(?:\d+(?:\.\d+)?|\.\d+))\s*\)   # closes a bracket with its weight
     | [)\]]                 # closes
     | [^\\()\[\]:]+ | [\\:]
     """,
     re.VERBOSE,
 )
-_LORA: Final = re.compile(r"<lora:([^:<>]+)(?::([+-]?\d*\.?\d+))?>")
+_LORA: Final = re.compile(r"<lora:([^:<>]+)(?::([+-]?(?:\d+(?:\.\d+)?|\.\d+)))?>")
 _UP: Final = 1.1
 _DOWN: Final = 1 / 1.1
 _BOUND: Final = 10.0
