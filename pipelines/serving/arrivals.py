@@ -26,6 +26,10 @@ _MOST = 200
 _LEAST = 20
 _MEMORY_S = 60.0
 """Older ones are forgotten, but not the last few."""
+_RUSH = 5
+"""Fewer in that time are no sign that a pause is over."""
+_LEAST_S = 10.0
+"""Who came in the first moments of counting says little of how often somebody comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Arrivals:
         self._forget(now)
         if self._since is None or not self._came or now <= self._since:
             return
-        every_s = (now - self._since) / len(self._came)
+        every_s = self._every_s(now, now - self._since)
         counts = Counter(arrival.course.ticket.tenant for arrival in self._came)
         gaps = {tenant: 1.0 / rate for tenant, rate in _rates(counts).items()}
         turns = [(0.5 * gap, tenant) for tenant, gap in gaps.items()]
@@ -81,12 +85,18 @@ class Arrivals:
                     in_s,
                 )
 
+    def _every_s(self, now: float, counted_s: float) -> float:
+        every_s = max(counted_s, _LEAST_S) / len(self._came)
+        lately = sum(arrival.at > now - _MEMORY_S for arrival in self._came)
+        if lately >= _RUSH and counted_s > _MEMORY_S:
+            # Those who come after a pause are not spread over all of it.
+            every_s = min(every_s, _MEMORY_S / lately)
+        return every_s
+
     def _forget(self, now: float) -> None:
         came = self._came
         while len(came) > _MOST or (len(came) > _LEAST and came[0].at < now - _MEMORY_S):
-            at = came.popleft().at
-            # After a pause the first ones to come are not spread over all of it.
-            self._since = max(at, now - _MEMORY_S) if len(came) <= _MOST else at
+            self._since = came.popleft().at
 
 
 def _rates(counts: Mapping[str, int]) -> dict[str, float]:

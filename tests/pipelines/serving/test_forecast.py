@@ -174,8 +174,22 @@ def test_a_rush_after_a_pause_is_not_spread_over_the_pause_nor_taken_for_ever() 
     assert len(expected(times, 3603.0, 60.0)) == pytest.approx(30, abs=1)
 
 
+@pytest.mark.parametrize("gap_s", [2.0, 30.0, 120.0])
+def test_those_who_come_seldom_are_expected_as_seldom_right_after_one_came(gap_s: float) -> None:
+    times = {"a": [gap_s * i for i in range(int(7200 / gap_s) + 1)]}
+    assert len(expected(times, 7200.0, 600.0)) == pytest.approx(600 / gap_s, abs=1)
+
+
+def test_after_an_hour_in_which_nobody_came_hardly_anybody_is_expected() -> None:
+    assert len(expected({"a": [float(i) for i in range(60)]}, 3660.0, 600.0)) <= 4
+
+
+def test_one_who_came_a_second_after_the_start_is_not_taken_for_one_a_second() -> None:
+    assert len(expected({"a": [1.0]}, 1.0, 100.0)) <= 10
+
+
 def test_those_who_come_again_and_again_claim_less_and_less() -> None:
-    claims = [one.claim for one in expected({"a": [1.0, 2.0, 3.0]}, 4.0, 20.0)]
+    claims = [one.claim for one in expected({"a": [1.0, 2.0, 3.0]}, 4.0, 30.0)]
     assert len(claims) > 5
     assert all(later - sooner > 1.0 for sooner, later in pairwise(claims))
 
