@@ -72,6 +72,10 @@ class Admission:
         self._mean_cost = 0.0
 
     @property
+    def limits(self) -> Limits:
+        return self._limits
+
+    @property
     def num_waiting(self) -> int:
         return len(self._waiting)
 
@@ -141,21 +145,6 @@ class Admission:
         now = self._now()
         places = [*self._waiting.values(), *(_Place(ticket, now) for ticket in more)]
         return Line(list(self._order(places)), self.used, self._per_second)
-
-    def room(self) -> Callable[[Ticket, list[Ticket]], bool] | None:
-        """Whether a ticket could run beside these, by the limits on running; None: there are none.
-
-        For forecasts.
-        """
-        if self._limits.running_per_tenant is None and self._limits.running_per_group is None:
-            return None
-
-        def has_room(ticket: Ticket, running: list[Ticket]) -> bool:
-            return self._has_room(
-                ticket, Counter(t.tenant for t in running), Counter(t.group for t in running)
-            )
-
-        return has_room
 
     def used(self, tenant: str) -> float:
         """Credits that the tenant has used lately."""

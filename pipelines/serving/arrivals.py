@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import variance
 from typing import TYPE_CHECKING
 
-from .forecast import Claimant
+from .lobby import Claimant
 from .tickets import Ticket
 from .track import Course
 

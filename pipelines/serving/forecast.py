@@ -1,36 +1,26 @@
 """When each waiting ticket will begin, by playing the queue forward at the measured pace.
 
-Who is next is admission's, who will come arrivals', what a tick does track's; this only plays.
+Who is next is lobby's, who will come arrivals', what a tick does track's; this only plays.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .track import Course, Lane, Track
+from .lobby import Lobby
+from .track import Lane, Track
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from .tickets import Ticket
+    from .config import Limits
+    from .lobby import Claimant
 
 MOST_TICKS = 300
 """That are played one by one; after them tickets follow each other as fast as they did in these."""
 _MOST_NEWCOMERS = 1000
 """Beyond these, newcomers take the share of the work that they had till then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """A ticket that waits, or is expected to come."""
-
-    claim: float
-    """The least one is next."""
-    course: Course
-    in_s: float | None = None
-    """When it will come; None: it is here."""
 
 
 class Forecast:
@@ -41,14 +31,14 @@ class Forecast:
         lanes: Sequence[Lane],
         waiting: Iterable[Claimant],
         newcomers: Iterator[Claimant],
-        has_room: Callable[[Ticket, list[Ticket]], bool] | None = None,
+        limits: Limits,
     ) -> None:
-        self._tracks = [Track(lane) for lane in lanes]
+        self._lobby = lobby = Lobby(limits)
+        for lane in lanes:
+            for course in lane.courses:
+                lobby.run(course.ticket)
+        self._tracks = [Track(lane, lobby.leave) for lane in lanes]
         self._models = frozenset[str]().union(*(lane.models for lane in lanes))
-        self._has_room = has_room
-        self._line: list[tuple[float, int, Claimant]] = []
-        """A heap: the least claim first, and of equal ones who came first."""
-        self._entered = 0
         self._num_waiting = 0
         for claimant in waiting:
             self._enter(claimant)
@@ -58,6 +48,8 @@ class Forecast:
         self._changes = 0
         self._last_s = self._last_work = 0.0
         """When somebody last began, and the work of all who did then."""
+        self._work = self._work_of_waiting = 0.0
+        """Of those who began while newcomers came."""
         self.begins_s: dict[str, float] = {}
         """Key -> seconds until it begins; tickets that no lane can take are missing."""
 
@@ -73,7 +65,7 @@ class Forecast:
             track = self._tracks[i]
             self._let_in(now_s)
             while track.rows < track.lane.max_rows and looked[i] != self._changes:
-                claimant = self._take(track)
+                claimant = self._lobby.take(track.lane.models)
                 if claimant is None:
                     looked[i] = self._changes
                 else:
@@ -103,8 +95,7 @@ class Forecast:
         if claimant.course.model not in self._models:
             return
         self._num_waiting += claimant.in_s is None
-        self._entered += 1
-        heapq.heappush(self._line, (claimant.claim, self._entered, claimant))
+        self._lobby.enter(claimant)
 
     @property
     def _is_expecting(self) -> bool:
@@ -119,48 +110,33 @@ class Forecast:
             self._changes += 1
             self._next = next(self._newcomers, None)
 
-    def _take(self, track: Track) -> Claimant | None:
-        """The first in line that the track can take."""
-        passed: list[tuple[float, int, Claimant]] = []
-        found: Claimant | None = None
-        running: list[Ticket] | None = None
-        while self._line and found is None:
-            place = heapq.heappop(self._line)
-            course = place[2].course
-            is_fit = course.model in track.lane.models
-            if is_fit and self._has_room is not None:
-                if running is None:
-                    running = [t for other in self._tracks for t in other.tickets]
-                is_fit = self._has_room(course.ticket, running)
-            if is_fit:
-                found = place[2]
-            else:
-                passed.append(place)
-        for place in passed:
-            heapq.heappush(self._line, place)
-        return found
-
-    def _begin(self, claimant: Claimant, at_s: float) -> None:
+    def _begin(self, claimant: Claimant, at_s: float) -> float:
+        """Its work."""
+        work = claimant.course.work
         if at_s > self._last_s:
             self._last_s, self._last_work = at_s, 0.0
-        self._last_work += claimant.course.work
+        self._last_work += work
+        if self._is_expecting:
+            self._work += work
+            self._work_of_waiting += work if claimant.in_s is None else 0.0
         if claimant.in_s is None:
             self._num_waiting -= 1
             self.begins_s[claimant.course.ticket.key] = at_s
+        return work
 
     def _flow(self, until: str | None, now_s: float) -> None:
         """The rest of the line, one after another: as much work a second as until now."""
         speed = max(1e-9, sum(track.work for track in self._tracks) / max(1e-9, now_s))
         now_s = max(now_s, self._last_s + self._last_work / speed)
-        work = of_waiting = 0.0
-        while self._line and self._num_waiting and until not in self.begins_s:
+        self._lobby.lift()
+        while self._num_waiting and until not in self.begins_s:
             self._let_in(now_s)
-            claimant = heapq.heappop(self._line)[2]
-            self._begin(claimant, now_s)
+            claimant = self._lobby.take(self._models)
+            if claimant is None:
+                break
+            work = self._begin(claimant, now_s)
             if self._is_expecting:
-                work += claimant.course.work
-                of_waiting += claimant.course.work if claimant.in_s is None else 0.0
-                now_s += claimant.course.work / speed
+                now_s += work / speed
             elif claimant.in_s is None:
-                share = max(0.02, of_waiting / work) if work else 1.0
-                now_s += claimant.course.work / (speed * share)
+                share = max(0.02, self._work_of_waiting / self._work) if self._work else 1.0
+                now_s += work / (speed * share)

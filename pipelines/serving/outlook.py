@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .arrivals import Arrivals
-from .forecast import Claimant, Forecast
+from .forecast import Forecast
+from .lobby import Claimant
 from .tickets import Ticket
 from .track import Course, Lane
 from .updates import Waiting
@@ -109,7 +110,7 @@ class Outlook:
 
         waiting = [Claimant(claim, course(ticket)) for claim, ticket in line.places]
         newcomers = self._arrivals.expected(now, line)
-        return Forecast(self._lanes(), waiting, newcomers, self._admission.room()).play(until)
+        return Forecast(self._lanes(), waiting, newcomers, self._admission.limits).play(until)
 
     def _lanes(self) -> list[Lane]:
         """Of a worker that has not painted yet, at the pace of one that has."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .tickets import Ticket
     from .workload import Load
@@ -66,8 +66,10 @@ class _Picture:
 class Track:
     """One lane, played forward."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, leave: Callable[[Ticket], None]) -> None:
         self.lane = lane
+        self._leave = leave
+        """Called with each ticket whose last picture is through."""
         self.now_s = 0.0
         self.work = 0.0
         """Done so far: weight times ticks."""
@@ -79,15 +81,13 @@ class Track:
         for course in lane.courses:
             self.join(course)
 
-    @property
-    def tickets(self) -> list[Ticket]:
-        return list({picture.ticket.key: picture.ticket for picture in self.live}.values())
-
     def join(self, course: Course) -> None:
         for load in course.loads:
             picture = _Picture(course.ticket, course.model, load.rows, load.weight, load.ticks)
             self.live.append(picture)
             self.rows += load.rows
+        if not course.loads:
+            self._leave(course.ticket)
         self._queues = None
 
     def tick(self) -> bool:
@@ -119,10 +119,19 @@ class Track:
         self.work += weight
         self.now_s += pace.round_s(alive) * weight / alive
         if is_through:
-            self.live = [picture for picture in self.live if picture.left > 0]
-            self.rows = sum(picture.rows for picture in self.live)
-            self._queues = None
+            self._let_go()
         return is_through
+
+    def _let_go(self) -> None:
+        # By identity: those who are expected have no key.
+        through = {id(p.ticket): p.ticket for p in self.live if p.left <= 0}
+        self.live = [picture for picture in self.live if picture.left > 0]
+        self.rows = sum(picture.rows for picture in self.live)
+        self._queues = None
+        staying = {id(picture.ticket) for picture in self.live}
+        for number, ticket in through.items():
+            if number not in staying:
+                self._leave(ticket)
 
     def _pace(self, model: str) -> Pace:
         """Where a model was not measured yet, another's: better than none."""

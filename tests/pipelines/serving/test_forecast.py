@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from itertools import count, pairwise, takewhile
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,14 +11,16 @@ from hypothesis import strategies as st
 from limner.pipelines.serving.admission import Admission
 from limner.pipelines.serving.arrivals import Arrivals
 from limner.pipelines.serving.config import Fairness, Limits
-from limner.pipelines.serving.forecast import MOST_TICKS, Claimant, Forecast
+from limner.pipelines.serving.forecast import MOST_TICKS, Forecast
+from limner.pipelines.serving.lobby import Claimant, Lobby
 from limner.pipelines.serving.pace import Pace
 from limner.pipelines.serving.tickets import Ticket
 from limner.pipelines.serving.track import Course, Lane
 from limner.pipelines.serving.workload import Load
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+
+UNLIMITED = Limits()
+"""As to running."""
 
 
 def course(key: str, *ticks: int, rows: int = 2, model: str = "m", tenant: str = "") -> Course:
@@ -45,10 +46,10 @@ def begins(
     lanes: list[Lane],
     waiting: list[Course],
     newcomers: tuple[Claimant, ...] = (),
-    has_room: Callable[[Ticket, list[Ticket]], bool] | None = None,
+    limits: Limits = UNLIMITED,
 ) -> dict[str, float]:
     claimants = [Claimant(float(i), one) for i, one in enumerate(waiting)]
-    return Forecast(lanes, claimants, iter(newcomers), has_room).play()
+    return Forecast(lanes, claimants, iter(newcomers), limits).play()
 
 
 def test_an_idle_worker_begins_at_once() -> None:
@@ -87,13 +88,62 @@ def test_a_model_waits_for_the_worker_that_has_it() -> None:
 
 
 def test_limits_on_running_are_in_the_forecast() -> None:
-    def one_each(ticket: Ticket, running: list[Ticket]) -> bool:
-        return all(t.tenant != ticket.tenant for t in running)
-
     waiting = [course("a1", 2, tenant="a"), course("a2", 2, tenant="a"), course("b", 5, tenant="b")]
-    found = begins([lane(max_rows=8)], waiting, has_room=one_each)
+    found = begins([lane(max_rows=8)], waiting, limits=Limits(running_per_tenant=1))
     assert found["a1"] == found["b"] == 0.0
     assert found["a2"] == pytest.approx(8.0)
+
+
+def test_limits_on_running_hold_for_those_who_will_come_too() -> None:
+    of = [("n", 0.0), ("m", 0.0), ("n", 0.0)]
+    coming = tuple(Claimant(-1.0, course("", 5, tenant=tenant), in_s) for tenant, in_s in of)
+    found = begins([lane(max_rows=6)], [course("a", 1)], coming, Limits(running_per_tenant=1))
+    assert found == {"a": 0.0}
+
+
+def test_a_ticket_runs_until_its_last_picture_is_through() -> None:
+    busy = lane(course("x", 2, 5, tenant="a"), max_rows=8)
+    found = begins([busy], [course("a1", 1, tenant="a")], limits=Limits(running_per_tenant=1))
+    # Two ticks of 4 rows, three of 2.
+    assert found == pytest.approx({"a1": 14.0})
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abc"), st.sampled_from("gh"),
+                       st.sampled_from("mn")), max_size=25),
+    st.sampled_from([None, 1, 2]),
+    st.sampled_from([None, 1, 3]),
+)  # fmt: skip
+def test_who_is_next_under_limits_is_the_first_whom_they_let_run(
+    asks: list[tuple[int, str, str, str]], per_tenant: int | None, per_group: int | None
+) -> None:
+    """Against a scan of the whole line; who is through leaves in turn."""
+    limits = Limits(running_per_tenant=per_tenant, running_per_group=per_group)
+    lobby, line, running = Lobby(limits), list[Ticket](), deque[Ticket]()
+    for i, (_, tenant, group, model) in enumerate(asks):
+        ticket = Ticket(str(i), (), tenant, group, 1.0)
+        # Some come after others of a worse claim.
+        lobby.enter(Claimant(float(i % 5), Course(ticket, model, ())))
+        line.append(ticket)
+    line.sort(key=lambda ticket: int(ticket.key) % 5)
+    of_model = {str(i): model for i, (*_, model) in enumerate(asks)}
+    for models in ("m", "n", "mn") * (len(asks) + 1):
+        tenants, groups = Counter(t.tenant for t in running), Counter(t.group for t in running)
+        able = [
+            ticket
+            for ticket in line
+            if of_model[ticket.key] in models
+            and (per_tenant is None or tenants[ticket.tenant] < per_tenant)
+            and (per_group is None or groups[ticket.group] < per_group)
+        ]
+        taken = lobby.take(frozenset(models))
+        assert (taken and taken.course.ticket) == (able[0] if able else None)
+        if taken is not None:
+            line.remove(taken.course.ticket)
+            running.append(taken.course.ticket)
+        if running and (taken is None or len(running) > 2):
+            lobby.leave(running.popleft())
+    assert not line
 
 
 def test_who_will_come_with_a_better_claim_goes_first() -> None:
@@ -107,12 +157,9 @@ def test_who_will_come_with_a_better_claim_goes_first() -> None:
 
 
 def test_whom_nothing_ever_has_room_for_does_not_keep_the_forecast_going() -> None:
-    def nobody(ticket: Ticket, running: list[Ticket]) -> bool:
-        return False
-
     coming = (Claimant(9.0, course("", 3), float(i)) for i in count(1))
     waiting = [Claimant(0.0, course("a", 1))]
-    assert Forecast([lane()], waiting, coming, nobody).play() == {}
+    assert Forecast([lane()], waiting, coming, Limits(running_per_tenant=0)).play() == {}
 
 
 def test_a_model_that_was_not_measured_is_taken_to_be_like_another() -> None:
@@ -125,6 +172,27 @@ def test_beyond_the_ticks_that_are_played_tickets_follow_each_other_as_fast_as_b
     found = begins([lane()], waiting)
     # Each takes 10 ticks of 4 s.
     assert found == pytest.approx({str(i): 40.0 * i for i in range(len(waiting))})
+
+
+@pytest.mark.parametrize("waiting", [60, 600])
+def test_the_more_will_come_the_longer_one_waits(waiting: int) -> None:
+    """However many of them there are, and wherever the play stops."""
+    # Of those who wait eight a second, if they were alone; of those who come, sixteen.
+    quick = Lane((), 32, frozenset("m"), {"m": pace(0.2 / 32)})
+    for each_s in (0.5, 0.2, 0.1, 0.08):
+        coming = (Claimant(-1.0, course("", 5), each_s * i) for i in count(1))
+        line = [Claimant(float(i), course(str(i), 10)) for i in range(waiting)]
+        found = Forecast([quick], line, coming, UNLIMITED).play()
+        rest = 1.0 - 1.0 / 16.0 / each_s
+        assert found[str(waiting - 1)] == pytest.approx(waiting / 8.0 / rest, rel=0.3)
+
+
+def test_more_than_can_be_painted_are_not_taken_for_none() -> None:
+    quick = Lane((), 32, frozenset("m"), {"m": pace(0.2 / 32)})
+    for each_s in (0.06, 0.04, 0.02):
+        coming = (Claimant(-1.0, course("", 5), each_s * i) for i in count(1))
+        line = [Claimant(float(i), course(str(i), 10)) for i in range(600)]
+        assert Forecast([quick], line, coming, UNLIMITED).play()["599"] > 600
 
 
 @given(

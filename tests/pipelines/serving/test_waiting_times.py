@@ -20,7 +20,8 @@ from limner.pipelines.serving.admission import Admission
 from limner.pipelines.serving.arrivals import Arrivals
 from limner.pipelines.serving.config import Fairness, Limits
 from limner.pipelines.serving.flights import Flight
-from limner.pipelines.serving.forecast import Claimant, Forecast
+from limner.pipelines.serving.forecast import Forecast
+from limner.pipelines.serving.lobby import Claimant
 from limner.pipelines.serving.pace import Pace
 from limner.pipelines.serving.tickets import Ticket
 from limner.pipelines.serving.track import Course, Lane
@@ -87,7 +88,7 @@ class World:
         running = tuple(flight.course for flight in self.running)
         lane = Lane(running, self.max_rows, frozenset("m"), {"m": deepcopy(self.pace)})
         newcomers = self.arrivals.expected(self.now, line)
-        wait_s = Forecast([lane], waiting, newcomers).play(ticket.key)[ticket.key]
+        wait_s = Forecast([lane], waiting, newcomers, Limits()).play(ticket.key)[ticket.key]
         self.arrivals.note(flight.course, self.now)
         claims = {flight.ticket.tenant: 0.0 for flight in self.flights.values()}
         claims = {tenant: line.claim(tenant) for tenant in claims}
@@ -221,7 +222,7 @@ def test_told_waits_are_right_under_a_load_that_stays(
         for word, wait_s in zip(judged, waits, strict=True):
             if wait_s > 0.05 * max(waits):
                 told.append(word.wait_s / wait_s)
-                play = Forecast([word.lane], word.waiting, world.truly_coming(word))
+                play = Forecast([word.lane], word.waiting, world.truly_coming(word), Limits())
                 known.append(play.play(word.key)[word.key] / wait_s)
     assert len(told) > 120
     assert error(told) < most
