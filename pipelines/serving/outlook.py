@@ -18,7 +18,7 @@ from .updates import Waiting
 from .workload import Load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..checkpoint import Checkpoint
     from .admission import Admission, Line
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 _MOST_TOLD = 200
 """At a time; the others are told at the next look."""
+_SHARE = 0.05
+"""Of the event loop's time that plays for those who come may take; who comes when it is used up
+hears how long with the next look, as all do."""
+_AHEAD_S = 0.5
+"""That share is lent for so long: a few who come at once all hear it at once."""
+_AGAIN_S = 1.0
+"""So long everybody who is refused is told the same."""
 
 
 class Outlook:
@@ -38,20 +45,33 @@ class Outlook:
         flights: Mapping[str, Flight],
         workers: Sequence[Supervisor],
         default: Checkpoint,
+        is_paused: Callable[[], bool],
     ) -> None:
         self._admission = admission
         self._flights = flights
         self._workers = workers
         self._default = default
+        self._is_paused = is_paused
         self._arrivals = Arrivals()
+        self._paid_until = 0.0
+        """Up to this moment the share for those who come is used."""
+        self._again: tuple[float, float | None] = (0.0, None)
+        """Until when it holds, and what is told."""
 
     def arrived(self, key: str) -> Waiting:
-        """Place and wait of a ticket that has just come."""
+        """Place and wait of a ticket that has just come; of many at once not everybody's wait."""
         line = self._admission.line()
         place = next(i for i, (_, ticket) in enumerate(line.places, 1) if ticket.key == key)
-        told = (place, self._waits_s(line, until=key).get(key))
+        now = time.monotonic()
+        wait_s: float | None = None
+        if self._paid_until < now + _AHEAD_S:
+            began = time.thread_time()
+            wait_s = self._waits_s(line, until=key).get(key)
+            spent_s = time.thread_time() - began
+            self._paid_until = max(now, self._paid_until) + spent_s / _SHARE
+        told = (place, wait_s)
         # Only now: that one came this moment says nothing of how soon the next one will.
-        self._arrivals.note(self._flights[key].course, time.monotonic())
+        self._arrivals.note(self._flights[key].course, now)
         self._flights[key].told_place = told
         return Waiting(key, *told)
 
@@ -78,9 +98,15 @@ class Outlook:
 
     def again_s(self) -> float | None:
         """Until the next waiting ticket begins, which makes room for another."""
-        line = self._admission.line()
-        first = line.places[0][1].key if line.places else None
-        return min(self._waits_s(line, until=first).values(), default=None)
+        if self._is_paused():
+            return None
+        now = time.monotonic()
+        if now >= self._again[0]:
+            line = self._admission.line()
+            first = line.places[0][1].key if line.places else None
+            again_s = min(self._waits_s(line, until=first).values(), default=None)
+            self._again = now + _AGAIN_S, again_s
+        return self._again[1]
 
     def left_s(self, worker: Supervisor, flight: Flight) -> float | None:
         """Until a ticket is denoised, if its company stays as it is."""
@@ -97,8 +123,9 @@ class Outlook:
     def _waits_s(
         self, line: Line, asked: Course | None = None, *, until: str | None = None
     ) -> dict[str, float]:
-        """Nothing before anything was measured; only until one ticket has begun, if asked."""
-        if not self._is_measured:
+        """Nothing while nobody begins, nor before anything was measured; only until one ticket has
+        begun, if asked."""
+        if self._is_paused() or not self._is_measured:
             return {}
         now = time.monotonic()
         self._arrivals.start(now)

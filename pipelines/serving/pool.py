@@ -66,11 +66,17 @@ class WorkerPool:
         self._admission = Admission(config.limits, config.fairness, time.monotonic)
         self._book = book = Book(self._admission, listen, self._go_on_soon)
         self._workers = book.workers
-        self._outlook = Outlook(self._admission, book.flights, book.workers, config.models[0])
-        self._reception = Reception(book, self._outlook)
-        self._dispatch = Dispatch(
+        self._dispatch = dispatch = Dispatch(
             book, frozenset(self._models), has_checker=config.safety is not None
         )
+        self._outlook = Outlook(
+            self._admission,
+            book.flights,
+            book.workers,
+            config.models[0],
+            lambda: dispatch.is_paused,
+        )
+        self._reception = Reception(book, self._outlook)
         self._is_closed = False
         self._is_about_to_go_on = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,7 +141,7 @@ class WorkerPool:
             raise QueueFullError(sentence, self._outlook.again_s())
 
     def submit(self, ticket: Ticket, *, is_recovered: bool = False) -> Waiting:
-        """Accepts a ticket, and tells when it is likely to begin.
+        """Accepts a ticket, and tells where it waits and when it is likely to begin.
 
         A recovered one, or one that `refuse` let pass before it was written down, is never refused.
         Requests without a seed get one, so that what is painted again is the same. Raises
@@ -185,7 +191,8 @@ class WorkerPool:
             worker.send(Watch(key, on))
 
     def estimate_s(self, cost: float, tenant: str) -> float | None:
-        """Seconds until a new ticket of that cost would begin; None before measurements."""
+        """Seconds until a new ticket of that cost would begin; None before measurements, and while
+        the pool is paused."""
         return self._outlook.estimate_s(cost, tenant)
 
     def pause(self) -> None:

@@ -39,7 +39,8 @@ class Waiting:
     place: int
     """1 is next; 0: begun before, interrupted, and about to begin again."""
     wait_s: float | None
-    """Until it begins, by measured tick times; None before anything was measured."""
+    """Until it begins, by measured tick times; None before anything was measured, while the pool is
+    paused, and for a moment where many came at once."""
 
 
 @dataclass(frozen=True, slots=True)

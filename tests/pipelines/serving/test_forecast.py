@@ -18,7 +18,6 @@ from limner.pipelines.serving.tickets import Ticket
 from limner.pipelines.serving.track import Course, Lane
 from limner.pipelines.serving.workload import Load
 
-
 UNLIMITED = Limits()
 """As to running."""
 

@@ -31,6 +31,7 @@ from limner.pipelines.serving.updates import (
     Moved,
     Painted,
     Previewed,
+    Update,
     Waiting,
     Withdrawn,
 )
@@ -252,15 +253,45 @@ async def test_a_pause_lets_tickets_wait_and_a_full_queue_says_when_again(
         assert places == [1, 2, 3]
         with pytest.raises(QueueFullError) as refused:
             pool.submit(ticket("one too many"))
-        assert refused.value.again_s is not None
-        pool.submit(ticket("recovered"), is_recovered=True)
-        assert pool.estimate_s(1.0, "somebody") is not None
+        # How long the pause will be is known to nobody.
+        assert refused.value.again_s is None
+        waiting = pool.submit(ticket("recovered"), is_recovered=True)
+        assert waiting == Waiting("recovered", 4, None)
+        assert pool.estimate_s(1.0, "somebody") is None
         assert (pool.state.num_waiting, pool.state.is_paused) == (4, True)
     finally:
         pool.resume()
+    assert pool.estimate_s(1.0, "somebody") is not None
     assert await ear.ends("0", "1", "2", "recovered") == [
         Done(key) for key in ("0", "1", "2", "recovered")
     ]
+
+
+async def test_a_burst_of_tickets_costs_a_few_plays_and_all_soon_hear_their_time(
+    pool: WorkerPool, ear: Ear
+) -> None:
+    def wait_s(update: Update) -> float | None:
+        return update.wait_s if isinstance(update, Waiting) else None
+
+    # Fills the worker, so that all others wait.
+    pool.submit(ticket("busy", seeds=(1, 2, 3, 4), steps=150))
+    await ear.until(lambda u: isinstance(u, Began) and u.key == "busy")
+    keys = ["busy", *(f"burst {i}" for i in range(400))]
+    try:
+        pool.restore([ticket(key, tenant=f"t{i % 7}") for i, key in enumerate(keys[1:300])])
+        told = [pool.submit(ticket(key), is_recovered=True) for key in keys[300:]]
+        assert [one.place > 0 for one in told] == [True] * 101
+        assert told[0].wait_s is not None
+        assert told[-1].wait_s is None
+        last = await ear.until(lambda u: u.key == keys[-1] and wait_s(u) is not None)
+        assert isinstance(last, Waiting)
+        with pytest.raises(QueueFullError) as refused:
+            pool.submit(ticket("one too many"))
+        assert refused.value.again_s is not None
+    finally:
+        for key in keys:
+            pool.cancel(key)
+    await ear.ends(*keys)
 
 
 async def test_the_pool_has_no_task_of_its_own(pool: WorkerPool) -> None:
