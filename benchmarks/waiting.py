@@ -3,7 +3,8 @@
 Run as `python -m limner.benchmarks.waiting`. Members of several tenants ask at random moments, on
 average as often as somebody is served. The first number that each is told, at once or, before
 anything was measured, as soon as there is one, is compared with what it then waited. All who were
-told in the given time are judged, and the load stays until the last of them has begun.
+told in the given time are judged, and the load stays until the last of them has begun; who never
+begins is not judged.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class _Word:
     wait_s: float
 
 
-class _Load:
+class Load:
     """Asks, listens and remembers; on the event loop."""
 
     def __init__(
@@ -90,6 +91,7 @@ class _Load:
     ) -> None:
         self.words: dict[str, _Word] = {}
         self.begun: dict[str, float] = {}
+        self.ended: set[str] = set()
         self.over = asyncio.Event()
         self._asked = asked
         self._chance = chance
@@ -107,15 +109,26 @@ class _Load:
                 self._hear(update)
             case Began(key=key):
                 self.begun[key] = time.monotonic()
-                if self._has_enough and self.words.keys() <= self.begun.keys():
-                    self.over.set()
-            case Done() | Broke() | Withdrawn():
+                self._look()
+            case Done(key=key) | Broke(key=key) | Withdrawn(key=key):
+                self.ended.add(key)
+                self._look()
                 # So that the queue neither grows nor empties, however chance would have it.
                 is_short = pool.state.num_waiting < self._waiting
                 for _ in range(self._chance.choice((1, 1, 2) if is_short else (0, 1, 1))):
                     self.ask(pool)
             case _:
                 pass
+
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """(told, waited) of those who have begun."""
+        begun = self.begun
+        return [(w.wait_s, begun[key] - w.at) for key, w in self.words.items() if key in begun]
+
+    def _look(self) -> None:
+        if self._has_enough and self.words.keys() <= self.begun.keys() | self.ended:
+            self.over.set()
 
     @property
     def _has_enough(self) -> bool:
@@ -142,7 +155,7 @@ async def measure(
     """
     chance = random.Random(1)
     pool: WorkerPool
-    load: _Load
+    load: Load
 
     def listen(update: Update) -> None:
         load.heard(pool, update)
@@ -151,11 +164,11 @@ async def measure(
     async with WorkerPool(config, listen) as pool:
         await pool.ready()
         asked = tickets(tenants, chance, steps)
-        load = _Load(asked, chance, time.monotonic() + seconds, waiting, least)
+        load = Load(asked, chance, time.monotonic() + seconds, waiting, least)
         for _ in range(waiting):
             load.ask(pool)
         await load.over.wait()
-    return _judge([(word.wait_s, load.begun[key] - word.at) for key, word in load.words.items()])
+    return _judge(load.pairs)
 
 
 def _judge(told_and_real: list[tuple[float, float]]) -> Accuracy:
