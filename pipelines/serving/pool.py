@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from ..errors import QueueFullError, WorkerError
+from ..errors import InvalidRequestError, QueueFullError, WorkerError
 from .admission import Admission
 from .book import Book
 from .dispatch import Dispatch
@@ -35,7 +35,7 @@ from .outlook import Outlook
 from .reception import Reception
 from .state import PoolState
 from .supervisor import Supervisor
-from .updates import Update, Waiting, Withdrawn
+from .updates import Broke, Cause, Update, Waiting, Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -158,10 +158,14 @@ class WorkerPool:
     def restore(self, tickets: Iterable[Ticket]) -> None:
         """`submit` for what an earlier life had accepted: never refused, whatever their number.
 
-        When each is likely to begin is told with the next look at who waits. Raises `WorkerError`.
+        When each is likely to begin is told with the next look at who waits. One that can't be
+        painted any more ends `Broke`. Raises `WorkerError`.
         """
         for ticket in tickets:
-            self._enter(ticket)
+            try:
+                self._enter(ticket)
+            except InvalidRequestError as error:
+                self._soon(self._listen, Broke(ticket.key, str(error), Cause.REQUEST))
         self._go_on_soon()
 
     def cancel(self, key: str) -> bool:

@@ -294,6 +294,18 @@ async def test_a_burst_of_tickets_costs_a_few_plays_and_all_soon_hear_their_time
     await ear.ends(*keys)
 
 
+async def test_one_whose_picture_is_gone_does_not_keep_others_from_being_restored(
+    pool: WorkerPool, ear: Ear, tmp_path: Path
+) -> None:
+    gone = PictureFile(tmp_path / "gone.png")
+    pool.restore([ticket("a"), ticket("of nothing", init_image=gone), ticket("b")])
+    broke = await ear.end("of nothing")
+    assert isinstance(broke, Broke)
+    assert "is gone" in broke.sentence
+    assert broke.cause is Cause.REQUEST
+    assert await ear.ends("a", "b") == [Done("a"), Done("b")]
+
+
 async def test_the_pool_has_no_task_of_its_own(pool: WorkerPool) -> None:
     assert pool.state.is_ready
     assert asyncio.all_tasks() == {asyncio.current_task()}
