@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter, deque
 from itertools import count, pairwise, takewhile
 
@@ -192,6 +193,25 @@ def test_more_than_can_be_painted_are_not_taken_for_none() -> None:
         coming = (Claimant(-1.0, course("", 5), each_s * i) for i in count(1))
         line = [Claimant(float(i), course(str(i), 10)) for i in range(600)]
         assert Forecast([quick], line, coming, UNLIMITED).play()["599"] > 600
+
+
+def test_limits_on_running_make_a_play_of_a_long_queue_little_dearer() -> None:
+    def cost_s(limits: Limits) -> float:
+        chance = random.Random(1)
+        line = [course(str(i), 20, tenant=f"t{chance.randrange(5)}") for i in range(1000)]
+        coming = tuple(
+            Claimant(-1.0, course("", 20, tenant=f"t{chance.randrange(5)}"), 10.0 * i)
+            for i in range(200)
+        )
+        began = time.process_time()
+        found = begins([lane(max_rows=32)], line, coming, limits)
+        took_s = time.process_time() - began
+        assert len(found) == 1000
+        return took_s
+
+    free_s = min(cost_s(UNLIMITED) for _ in range(3))
+    limited_s = min(cost_s(Limits(running_per_tenant=2)) for _ in range(3))
+    assert limited_s < 4 * free_s
 
 
 @given(
