@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from .browser import DESKTOP, PHONE, find_chromium, open_chat, running_demo
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-WISHES = ("a red heart --seed 7", "a rocket --n 2 --seed 1")
+WISHES = ("a red heart --seed 3", "a rocket --n 2 --seed 1")
 TALL = (DESKTOP[0], 1200)
 
 
