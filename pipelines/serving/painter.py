@@ -9,13 +9,10 @@ import logging
 import queue
 import time
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Final
 
 import torch
 
-from ..engine.engine import COMPILER, MAX_ROWS, Engine
 from ..errors import (
     InvalidRequestError,
     ModelError,
@@ -26,14 +23,12 @@ from ..errors import (
 )
 from ..events import Cancelled, Failed, Finished, Preview, Progress, Started
 from ..pictures import opened
-from ..safety.opening import open_checker
 from ..trial import trial
 from .doorstep import Doorstep, Judged
 from .messages import (
     Cancel,
     Entered,
     GroundRefused,
-    Hello,
     Inspect,
     ModelBroke,
     ModelLoaded,
@@ -47,17 +42,18 @@ from .messages import (
     Stepped,
     Watch,
 )
-from .press import Press
 from .stopwatch import Stopwatch
 from .updates import Cause
 from .workload import Load, measure
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
+    from ..engine.engine import Engine
     from ..events import Event
     from ..safety.checker import Verdict
     from .channel import Sender
     from .messages import Order
+    from .press import Press
 
 _REST_S: Final = 30.0
 """With nothing to do, before memory is given back to the machine."""
@@ -75,48 +71,6 @@ class _Work:
     shows_unsafe: bool
     ground: Verdict | None
     """On the picture that it starts from, where that was judged."""
-
-
-def open_painter(setup: Setup, sender: Sender, inbox: queue.SimpleQueue[Order | Judged]) -> Painter:
-    """Says hello, loads and tries every model.
-
-    Raises `PipelineError` if the device is no good, `SafetyError` if the checker is not.
-    """
-    import os
-
-    device, num_devices = _device(setup.device)
-    sender.send(Hello(os.getpid(), device, num_devices))
-    if setup.threads is not None and device == "cpu":
-        torch.set_num_threads(setup.threads)
-    checker = None if setup.safety is None else open_checker(setup.safety)
-    skipped = dict(setup.skipped_models)
-    models = tuple(model for model in setup.models if model.name not in skipped)
-    for name, sentence in skipped.items():
-        sender.send(ModelBroke(name, sentence))
-    if not models:
-        raise ModelError("; ".join(skipped.values()))
-    max_rows = setup.max_rows or MAX_ROWS
-    engine = Engine(
-        models,
-        device=device,
-        dtype=setup.dtype,
-        adapters=setup.adapters,
-        memory_bytes=setup.weights_bytes,
-        max_rows=max_rows,
-        fixed_bucket=setup.fixed_bucket,
-        compile_with=COMPILER if setup.is_compiled else "",
-        # Within a step, which is then a long one: told before it looks like a hang, and after it,
-        # so that a true hang is not believed for as long.
-        on_loading=lambda name: sender.send(Entered(Phase.LOADING, name)),
-        on_loaded=lambda _: sender.send(Entered(Phase.PAINTING)),
-    )
-    if engine.device.type == "cuda":
-        # Of this thread, which alone drives the engine: torch would use the first GPU.
-        torch.cuda.set_device(engine.device.index or 0)
-    press = Press(sender, _version(), checker)
-    painter = Painter(engine, models, sender, inbox, press, device, max_rows)
-    painter.try_models()
-    return painter
 
 
 class Painter:
@@ -389,20 +343,5 @@ def _explain(error: Exception) -> tuple[str, Cause]:
             return "Painting this failed: try it again, or other settings.", Cause.PAINTING
 
 
-def _device(name: str) -> tuple[str, int]:
-    """What a device's name means here, and how many GPUs there are."""
-    num_gpus = torch.cuda.device_count()
-    if name != "auto":
-        return name, num_gpus
-    return ("cuda:0", num_gpus) if num_gpus else ("cpu", 0)
-
-
 def _device_memory(device: str) -> int:
     return torch.cuda.memory_reserved(device) if device.startswith("cuda") else 0
-
-
-def _version() -> str:
-    try:
-        return version_of("limner")
-    except PackageNotFoundError:
-        return ""

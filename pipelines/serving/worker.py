@@ -54,7 +54,7 @@ def main() -> int:
         # stays: collecting garbage meanwhile takes a quarter of the time, and later, among all
         # that, 0.3 s each time: several times in a start, which measures memory, and amid ticks.
         gc.disable()
-        from .painter import open_painter
+        from .opening import open_painter
 
         gc.freeze()
         gc.enable()

@@ -24,12 +24,13 @@ from limner.pipelines.serving.messages import (
     PictureFailed,
     Setup,
 )
-from limner.pipelines.serving.painter import Painter, open_painter
+from limner.pipelines.serving.opening import open_painter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from limner.pipelines.checkpoint import Checkpoint
+    from limner.pipelines.serving.painter import Painter
 
 
 class Worker:
