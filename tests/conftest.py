@@ -1,14 +1,16 @@
 """Plugins for every test folder, and what hypothesis may not hold against a slow machine."""
 
+from __future__ import annotations
+
 import gc
-import os
+import sys
+from typing import TYPE_CHECKING
 
-# Before torch loads, here and in the workers that tests start. With a thread a core, the small
-# models' threads mostly wait for each other: more than twice the CPU on a machine that is busy.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["tests.wire.fixtures"]
 
@@ -29,3 +31,21 @@ def pytest_collection_finish() -> None:
     # A collection among all the libraries' things takes 0.3 s; an engine asks for five at a load.
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For tests that load Limner into a bot as an extension. discord.py forgets an extension's
+    modules when it unloads it; other tests of this process know those that were there before."""
+    import limner.bot
+
+    before = {name: module for name, module in sys.modules.items() if _is_the_bots(name)}
+    monkeypatch.setattr("limner.bot", limner.bot)
+    yield
+    for name in [name for name in sys.modules if _is_the_bots(name)]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def _is_the_bots(module: str) -> bool:
+    return module == "limner.bot" or module.startswith("limner.bot.")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.wire import Wire
     from tests.wire.entities import Message
 
+pytestmark = pytest.mark.usefixtures("modules")
+
 PAINTING_PATIENCE_S = 120.0
 
 

@@ -15,15 +15,17 @@ import pytest
 from discord import app_commands
 from discord.ext import commands
 
-import limner.bot  # noqa: F401  (there before an extension is loaded)
 from limner.storage.records import JobStatus, Origin
 from tests.pipelines.models import make_house_like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from limner.bot.studio import Studio
+
+
+pytestmark = pytest.mark.usefixtures("modules")
 
 
 @pytest.fixture(scope="session")
@@ -37,22 +39,6 @@ def config(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     path.write_text(f"[models.tiny]\npath = {str(model)!r}\nsteps = 2\n[storage]\nfree_mib = 1\n")
     monkeypatch.setenv("LIMNER_CONFIG", str(path))
     return path
-
-
-@pytest.fixture(autouse=True)
-def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """discord.py forgets an extension's modules when it unloads it: other tests of this process
-    know those that were there before."""
-    before = {name: module for name, module in sys.modules.items() if _is_ours(name)}
-    monkeypatch.setattr("limner.bot", before["limner.bot"])
-    yield
-    for name in [name for name in sys.modules if _is_ours(name)]:
-        del sys.modules[name]
-    sys.modules.update(before)
-
-
-def _is_ours(module: str) -> bool:
-    return module == "limner.bot" or module.startswith("limner.bot.")
 
 
 def make_host() -> commands.Bot:
